@@ -1,0 +1,1 @@
+"""The REPL: its interface, its processes, its dialect of Python."""

@@ -1,0 +1,398 @@
+"""The default backend: each REPL is a process, forked from a zygote that has its context loaded.
+
+Who owns what: `ProcessExecutors` owns one `Zygote` per context; a `ProcessExecutor` owns one worker, its socket and
+its clock. Nothing here runs model code, and nothing that a worker sends is believed (`wire.py`).
+
+Blocking work (starting a process, a fork) runs in a thread; the worker's socket is read without blocking, in the
+event loop of whoever runs the cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from pathlib import Path
+from typing import Any
+
+import rlm_graph
+from rlm_graph.errors import REPLExecutionError
+from rlm_graph.repl import wire
+from rlm_graph.repl.executor import Call, Done, FailureKind, Step
+
+GRACE_S = 1.0
+"""Seconds between the soft interrupt of a cell that used up its time, and the kill."""
+
+START_TIMEOUT_S = 600.0
+"""Seconds that a zygote may take to load its context."""
+
+MAX_OUTCOME_BYTES = 4_000_000
+"""The longest description of a worker's variables."""
+
+_BOOT = "import sys; sys.path[:0] = {path!r}; from rlm_graph.repl.zygote import main; main({fd}, {manifest!r})"
+
+
+class Zygote:
+    """A process with one context loaded, of which workers are forked.
+
+    Raises:
+        REPLExecutionError: from any method, when the process cannot be started or has died.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        self._lock = threading.Lock()  # one command at a time; also held while it starts
+        self._ready = False
+        self._manifest = manifest
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        ours, theirs = socket.socketpair()
+        with theirs:
+            code = _BOOT.format(path=_import_path(), fd=theirs.fileno(), manifest=str(manifest))
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-s", "-c", code],
+                env=_environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C in the terminal is for the host, which decides what ends
+            )
+        self._control = ours
+        self.close = weakref.finalize(self, _end_process, self._process, ours, self._log)
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """A new worker: its pid, and the host's end of its socket. Waits until the context is loaded."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = self._command({"kind": "fork"}, theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
+        return int(answer["pid"]), ours
+
+    def reap(self, pid: int) -> int:
+        """Kill a worker, and give its wait status."""
+        return int(self._command({"kind": "reap", "pid": pid})["status"])
+
+    def _command(self, command: dict[str, Any], *descriptors: int) -> dict[str, Any]:
+        with self._lock:
+            try:
+                if not self._ready:
+                    self._control.settimeout(START_TIMEOUT_S)
+                    self._expect("ready")
+                    self._ready = True
+                socket.send_fds(self._control, [json.dumps(command).encode()], list(descriptors))
+                return self._expect("forked" if descriptors else "reaped")
+            except (OSError, ValueError) as error:
+                raise REPLExecutionError(self._why(str(error) or type(error).__name__)) from error
+
+    def _expect(self, kind: str) -> dict[str, Any]:
+        data = b""
+        while not data.endswith(b"\n"):
+            more = self._control.recv(65536)
+            if not more:
+                raise REPLExecutionError(self._why("it ended"))
+            data += more
+        answer: dict[str, Any] = json.loads(data)
+        if answer["kind"] == "failed":
+            raise REPLExecutionError(f"the REPL could not load its context: {answer['message']}")
+        if answer["kind"] != kind:
+            raise REPLExecutionError(f"the REPL's process answered {answer['kind']!r}, not {kind!r}")
+        return answer
+
+    def _why(self, what: str) -> str:
+        if self._log.closed:
+            return f"the REPL's process was ended: {what}"
+        self._log.seek(0)
+        said = self._log.read()[-2000:].decode(errors="replace").strip()
+        return f"the REPL's process failed: {what}" + (f"; it said: {said}" if said else "")
+
+
+def _end_process(process: subprocess.Popen[bytes], control: socket.socket, log: Any) -> None:
+    control.close()  # the zygote sees the end and kills its workers; should it be stuck, they die with it
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    log.close()
+
+
+def _import_path() -> list[str]:
+    """Where the zygote finds this package and what it imports: as this process does."""
+    root = str(Path(rlm_graph.__file__).parent.parent)
+    return [root, *(entry for entry in sys.path if entry and entry != root)]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours: a key in the environment must not reach the process that runs the model's code."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    # A fixed hash seed, so that a cell that runs again after a crash walks its sets in the same order.
+    return {**kept, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+
+
+class ProcessExecutor:
+    """One REPL in one worker process; see `Executor` for the contract."""
+
+    def __init__(self, executors: ProcessExecutors, manifest: Path) -> None:
+        self._executors = executors
+        self._manifest = manifest
+        self._worker: _Worker | None = None
+        self._waiting: set[int] = set()  # calls that the cell waits for
+        self._interrupted = False
+        self._receiving: asyncio.Future[tuple[dict[str, Any], list[memoryview]]] | None = None
+
+    async def start(self) -> None:
+        """Fork the worker."""
+        self._worker = await asyncio.to_thread(self._fork)
+
+    def _fork(self) -> _Worker:
+        zygote = self._executors.zygote(self._manifest)
+        return _Worker(zygote, *zygote.fork())
+
+    async def run_cell(self, code: str, *, timeout_s: float) -> Step:
+        """Run one cell up to its first call or its end."""
+        if self._worker is None:
+            await self.start()
+        assert self._worker is not None
+        self._waiting.clear()
+        self._interrupted = False
+        self._timeout_s = self._left_s = timeout_s
+        self._worker.wake()
+        await self._worker.send({"kind": "run"}, wire.encode(code))
+        return await self.next_step()
+
+    async def next_step(self) -> Step:
+        """Wait for the next frame of the worker, while the cell's clock runs if it waits for no call."""
+        assert self._worker is not None
+        try:
+            while True:
+                step = await self._receive(self._worker)
+                if isinstance(step, Call) and self._interrupted:
+                    await self._answer("fail", step.id, "", failure="interrupted")
+                    continue
+                if isinstance(step, Call):
+                    self._waiting.add(step.id)
+                else:
+                    self._worker.pause()
+                return step
+        except TimeoutError:
+            reason = (
+                f"SandboxTimeout: the cell ran for more than {self._timeout_s:g} s, did not stop when it was "
+                f"interrupted, and was killed"
+            )
+        except (EOFError, OSError) as error:
+            reason = f"the cell ended the REPL's process ({self._worker.epitaph() or error})"
+        except wire.FrameError as error:
+            reason = f"the REPL's process broke the protocol ({error}) and was killed"
+        await self.close()
+        return Done(error=reason, lost=True, elapsed_s=self._timeout_s - self._left_s)
+
+    async def _receive(self, worker: _Worker) -> Step:
+        """One step; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError."""
+        if self._receiving is None:
+            self._receiving = asyncio.ensure_future(worker.receive())
+        clock_stands = bool(self._waiting) and not self._interrupted
+        started = time.monotonic()
+        # Not wait_for: that cancels what it waits for, and could lose bytes that have just arrived.
+        await asyncio.wait({self._receiving}, timeout=None if clock_stands else max(self._left_s, 0))
+        if not clock_stands:
+            self._left_s -= time.monotonic() - started
+        if self._receiving.done():
+            received, self._receiving = self._receiving, None
+            return self._step(*received.result())
+        if self._interrupted:
+            raise TimeoutError
+        self._interrupted, self._left_s = True, GRACE_S
+        worker.interrupt()
+        return await self._receive(worker)
+
+    def _step(self, header: dict[str, Any], parts: list[memoryview]) -> Step:
+        """What a frame says, checked as coming from an attacker."""
+        if header["kind"] == "call":
+            return _call(header, parts)
+        if header["kind"] != "done" or len(parts) != 4:
+            raise wire.FrameError(f"a {header['kind']!r} frame of {len(parts)} parts")
+        stdout, error, answer = (wire.decode(part) for part in parts[:3])
+        left = 0.0 if self._interrupted else self._left_s
+        return Done(
+            stdout=stdout,
+            stdout_chars=max(wire.field(header, "stdout_chars", int), len(stdout)),
+            error=error if wire.field(header, "failed", bool) else None,
+            answer=answer if wire.field(header, "answered", bool) else None,
+            **_outcome(parts[3]),
+            elapsed_s=self._timeout_s - left,
+        )
+
+    async def reply(self, call_id: int, text: str) -> None:
+        """Give a call its answer."""
+        await self._answer("reply", call_id, text)
+
+    async def fail(self, call_id: int, kind: FailureKind, message: str) -> None:
+        """Raise an exception from a call."""
+        await self._answer("fail", call_id, message, failure=kind)
+
+    async def _answer(self, kind: str, call_id: int, text: str, **header: Any) -> None:
+        worker = self._worker
+        if worker is None:
+            return
+        with contextlib.suppress(OSError):  # the worker has died: next_step says so
+            await worker.send({"kind": kind, "id": call_id, **header}, wire.encode(text))
+        self._waiting.discard(call_id)
+
+    def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+
+    async def close(self) -> None:
+        """End the worker."""
+        if self._receiving is not None:
+            self._receiving.cancel()
+            self._receiving = None
+        if self._worker is not None:
+            await asyncio.to_thread(self._end_worker)
+
+
+def _call(header: dict[str, Any], parts: list[memoryview]) -> Call:
+    function, has_second = wire.field(header, "function", str), wire.field(header, "has_second", bool)
+    if function not in ("llm_query", "rlm_query") or len(parts) != 1 + has_second:
+        raise wire.FrameError(f"a call of {function[:40]!r} with {len(parts)} arguments")
+    second = wire.decode(parts[1]) if has_second else None
+    return Call(wire.field(header, "id", int), function, (wire.decode(parts[0]), second))
+
+
+def _outcome(data: memoryview) -> dict[str, Any]:
+    """What is told of the namespace, from the JSON of a `done` frame: plain text, and not too much of it."""
+    try:
+        told: Any = json.loads(bytes(data)) if len(data) <= MAX_OUTCOME_BYTES else None
+        tables, lists = (told["variables"], told["reprs"]), (told["changed"], told["notes"])
+        texts = [text for table in tables for item in table.items() for text in item] + [t for ts in lists for t in ts]
+        are_text = all(type(text) is str for text in texts)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise wire.FrameError("a malformed description of the variables") from error
+    if not are_text:
+        raise wire.FrameError("a description of the variables that is no text")
+    return {"variables": tables[0], "reprs": tables[1], "changed": tuple(lists[0]), "notes": tuple(lists[1])}
+
+
+class _Worker:
+    """A worker process and the host's end of its socket."""
+
+    def __init__(self, zygote: Zygote, pid: int, connection: socket.socket) -> None:
+        self._zygote = zygote
+        self._pid = pid
+        self._connection = connection
+        connection.setblocking(False)
+        self._sending: asyncio.Lock | None = None
+        self._buffer = bytearray()
+        self._paused = False
+        self.end = weakref.finalize(self, _end_worker, zygote, pid, connection)
+
+    def wake(self) -> None:
+        """Let it run: a cell begins. A lock of its own, since the next cell may come from another event loop."""
+        self._sending = asyncio.Lock()
+        if self._paused:
+            os.kill(self._pid, signal.SIGCONT)
+            self._paused = False
+
+    def pause(self) -> None:
+        """Stop it between cells: threads that a cell left behind use no time."""
+        os.kill(self._pid, signal.SIGSTOP)
+        self._paused = True
+
+    def interrupt(self) -> None:
+        """End the cell softly. The pid is the worker's until it is reaped, which only `end` does."""
+        os.kill(self._pid, signal.SIGALRM)
+
+    async def send(self, header: dict[str, Any], *parts: bytes) -> None:
+        assert self._sending is not None
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            for piece in wire.frame(header, *parts):
+                await loop.sock_sendall(self._connection, piece)
+
+    async def receive(self) -> tuple[dict[str, Any], list[memoryview]]:
+        """The next frame."""
+        await self._fill(wire.LENGTHS.size)
+        header_bytes, body_bytes = wire.lengths(self._buffer[: wire.LENGTHS.size])
+        start = wire.LENGTHS.size + header_bytes
+        await self._fill(start + body_bytes)
+        head, body = self._buffer[wire.LENGTHS.size : start], self._buffer[start : start + body_bytes]
+        del self._buffer[: start + body_bytes]
+        return wire.parse(head, body)
+
+    async def _fill(self, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        while len(self._buffer) < size:
+            data = await loop.sock_recv(self._connection, max(65536, min(size - len(self._buffer), 1 << 20)))
+            if not data:
+                raise EOFError("it ended")
+            self._buffer += data
+
+    def epitaph(self) -> str:
+        """How the process ended, in words."""
+        try:
+            status = self._zygote.reap(self._pid)
+        except REPLExecutionError as error:
+            return str(error)
+        self.end.detach()
+        self._connection.close()
+        if os.WIFSIGNALED(status):
+            return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def _end_worker(zygote: Zygote, pid: int, connection: socket.socket) -> None:
+    connection.close()
+    with contextlib.suppress(REPLExecutionError):  # the zygote has gone, and its workers with it
+        zygote.reap(pid)
+
+
+class ProcessExecutors:
+    """Makes process REPLs; those over the same context share a zygote."""
+
+    IDLE_ZYGOTES = 2
+    """Contexts that stay loaded when no REPL uses them: the next question over one starts at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._zygotes: dict[Path, Zygote] = {}
+        self._users: weakref.WeakKeyDictionary[ProcessExecutor, Path] = weakref.WeakKeyDictionary()
+
+    def __call__(self, manifest: Path) -> ProcessExecutor:
+        """A REPL over the context of a manifest."""
+        executor = ProcessExecutor(self, manifest)
+        with self._lock:
+            self._users[executor] = manifest
+        self.zygote(manifest)  # it loads the context while the root model thinks
+        return executor
+
+    def zygote(self, manifest: Path) -> Zygote:
+        """The zygote of a context, started if there is none. Old ones that nobody uses are ended."""
+        with self._lock:
+            zygote = self._zygotes.pop(manifest, None) or Zygote(manifest)
+            self._zygotes[manifest] = zygote  # the most recent last
+            used = set(self._users.values())
+            idle = [path for path in self._zygotes if path not in used]
+            ended = [self._zygotes.pop(path) for path in idle[: -self.IDLE_ZYGOTES]]
+        for old in ended:
+            old.close()
+        return zygote
+
+    def close(self) -> None:
+        """End all zygotes, and with them all workers."""
+        with self._lock:
+            zygotes = list(self._zygotes.values())
+            self._zygotes.clear()
+        for zygote in zygotes:
+            zygote.close()

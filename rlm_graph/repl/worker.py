@@ -1,0 +1,482 @@
+"""The process that runs the model's cells, one at a time, in one namespace.
+
+It is forked from a zygote (`zygote.py`) that has the context loaded, talks to the host over one socket (`wire.py`)
+and keeps nothing that the host needs: it can be killed at any instant.
+
+    host -> worker    run(code)            reply(id, text)      fail(id, kind, message)
+    worker -> host    call(id, function)   done(stdout, error, answer, variables)
+
+Covered here: a cell's output, traceback and descriptions are bounded; names that the host owns come back after a
+cell that rebound them; SIGALRM ends a cell softly, never in the middle of a frame.
+Not covered here: what the code may reach (`policy.py`), and what this process may do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import linecache
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rlm_graph.repl import wire
+from rlm_graph.repl.describe import bounded_repr, describe
+from rlm_graph.repl.policy import build_builtins, compile_cell
+
+MAX_STDOUT_CHARS = 200_000
+"""Characters of a cell's output that leave the worker; the root model is shown fewer."""
+
+MAX_ERROR_CHARS = 8_000
+"""Characters of a traceback that leave the worker: its end, where the reason is."""
+
+MAX_VARIABLES = 500
+"""Variables that are described after a cell, in the order in which they were made."""
+
+REPR_CHARS = 200
+"""Characters of a variable's `repr`."""
+
+MAX_ANSWER_CHARS = 100_000_000
+"""Characters of the longest answer."""
+
+
+class CellTimeout(BaseException):
+    """The cell has used up its time. No `Exception`, so that `except Exception` in a loop does not swallow it."""
+
+
+class Submitted(BaseException):
+    """The cell has submitted its answer, which ends it."""
+
+
+class SubCallError(Exception):
+    """A sub-call failed; the message says why. Cells see it under this name."""
+
+
+class MaxSubCallsExceeded(Exception):  # noqa: N818 - the name that the host gives the same thing
+    """The run has no sub-calls left. Cells see it under this name."""
+
+
+class Alarm:
+    """SIGALRM ends the running cell, but waits while the main thread is in the middle of a frame."""
+
+    def __init__(self) -> None:
+        self._armed = False
+        self._holds = 0
+        self._pending = False
+        signal.signal(signal.SIGALRM, self._ring)
+
+    def _ring(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's arguments
+        if self._armed and self._holds:
+            self._pending = True
+        elif self._armed:
+            raise CellTimeout
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """The alarm rings inside; what is left of it afterwards is forgotten."""
+        self._pending, self._armed = False, True
+        try:
+            yield
+        finally:
+            self._armed = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The alarm waits until the end of the block."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+        if self._pending and not self._holds:
+            self._pending = False
+            raise CellTimeout
+
+
+class Host:
+    """The other end of the socket: commands come from it, calls go to it, from any thread of the cell."""
+
+    def __init__(self, connection: socket.socket, alarm: Alarm) -> None:
+        self._connection = connection
+        self._alarm = alarm
+        self._sending = threading.Lock()
+        self._changed = threading.Condition()
+        self._someone_reads = False
+        self._replies: dict[int, tuple[dict[str, Any], list[memoryview]]] = {}
+        self._ids = itertools.count(1)
+
+    def send(self, header: dict[str, Any], *parts: bytes) -> None:
+        """Send one frame."""
+        with self._alarm.held(), self._sending:
+            for piece in wire.frame(header, *parts):
+                self._connection.sendall(piece)
+
+    def receive(self) -> tuple[dict[str, Any], list[memoryview]]:
+        """Wait for one frame; only for whoever is the one that reads."""
+        header_bytes, body_bytes = wire.lengths(self._exactly(wire.LENGTHS.size))
+        return wire.parse(self._exactly(header_bytes), self._exactly(body_bytes))
+
+    def _exactly(self, size: int) -> bytearray:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            count = self._connection.recv_into(view)
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return data
+
+    def ask(self, function: str, prompt: str, second: str | None) -> int:
+        """Start a call and return its id, for `result`."""
+        call_id = next(self._ids)
+        texts = [wire.encode(text) for text in (prompt, second) if text is not None]
+        self.send({"kind": "call", "id": call_id, "function": function, "has_second": second is not None}, *texts)
+        return call_id
+
+    def result(self, call_id: int) -> str:
+        """Wait for the reply to a call. Of the threads that wait, one reads the socket for all."""
+        with self._alarm.held():
+            header, parts = self._reply(call_id)
+        text = wire.decode(parts[0])
+        if header["kind"] == "fail":
+            raise _failure(header["failure"], text)
+        return text
+
+    def _reply(self, call_id: int) -> tuple[dict[str, Any], list[memoryview]]:
+        while True:
+            with self._changed:
+                while call_id not in self._replies and self._someone_reads:
+                    self._changed.wait()
+                if call_id in self._replies:
+                    return self._replies.pop(call_id)
+                self._someone_reads = True
+            try:
+                header, parts = self.receive()
+            finally:
+                with self._changed:
+                    self._someone_reads = False
+                    self._changed.notify_all()
+            with self._changed:
+                self._replies[header["id"]] = (header, parts)
+
+    def forget_replies(self) -> None:
+        """Drop what belonged to a cell that has ended."""
+        with self._changed:
+            self._replies.clear()
+
+
+def _failure(kind: str, message: str) -> BaseException:
+    """The exception that a failed call raises in the cell."""
+    if kind == "interrupted":
+        return CellTimeout()
+    kinds = {"limit": MaxSubCallsExceeded, "value": ValueError, "sub_call": SubCallError}
+    return kinds[kind](message)
+
+
+class Output:
+    """What the cell prints: the beginning is kept, all of it is counted."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new cell."""
+        self._pieces: list[str] = []
+        self._room = MAX_STDOUT_CHARS
+        self.chars = 0
+
+    def write(self, text: str) -> int:
+        """Take what was printed; returns its characters."""
+        size = len(text)
+        self.chars += size
+        if self._room > 0 and size:
+            piece = text if size <= self._room else text[: self._room]
+            self._pieces.append(piece)
+            self._room -= len(piece)
+        return size
+
+    def text(self) -> str:
+        """The beginning of what was printed."""
+        return "".join(self._pieces)
+
+
+class Repl:
+    """The namespace and the functions in it."""
+
+    def __init__(self, context: Any, host: Host, alarm: Alarm) -> None:
+        self._context = context
+        self._host = host
+        self._alarm = alarm
+        self._output = Output()
+        self._cells = 0
+        self._submitted: Any = _NOTHING
+        self._functions: dict[str, Any] = {
+            "llm_query": self._llm_query(),
+            "llm_query_batched": self._llm_query_batched(),
+            "rlm_query": self._rlm_query(),
+            "FINAL": self._final(),
+            "FINAL_VAR": self._final_var(),
+            "SUBMIT": self._submit(),
+        }
+        builtins = build_builtins(write=self._output.write, show=self._show, names=self._names)
+        builtins |= {"SubCallError": SubCallError, "MaxSubCallsExceeded": MaxSubCallsExceeded}
+        builtins |= self._functions
+        self._namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
+        self._namespace |= {"context": context, "answer": _blank_answer()}
+
+    # Names that every cell starts with. -------------------------------------------------------------------------
+
+    def _names(self) -> dict[str, Any]:
+        return {name: value for name, value in self._namespace.items() if not name.startswith("__")}
+
+    def _variables(self) -> dict[str, Any]:
+        return {name: value for name, value in self._names().items() if name not in ("context", "answer")}
+
+    def _restore_reserved(self) -> list[str]:
+        notes = []
+        if self._namespace.get("context", _NOTHING) is not self._context:
+            self._namespace["context"] = self._context
+            notes.append("`context` was rebound; it is the whole context again: use another name for a part of it.")
+        for name in self._functions:
+            if name in self._namespace:
+                del self._namespace[name]
+                notes.append(f"`{name}` was rebound; it is the built-in function again: use another name.")
+        return notes
+
+    # The functions in the REPL: plain closures, so that no bound method leads from a cell to this object. -----------
+
+    def _llm_query(self) -> Callable[..., str]:
+        host = self._host
+
+        def llm_query(prompt: str, model: str | None = None) -> str:
+            """Ask the sub-model; returns its answer."""
+            return host.result(host.ask("llm_query", _text(prompt, "llm_query(prompt)"), _name(model)))
+
+        return llm_query
+
+    def _llm_query_batched(self) -> Callable[..., list[str]]:
+        host = self._host
+
+        def llm_query_batched(prompts: Iterable[str], model: str | None = None) -> list[str]:
+            """Ask the sub-model all prompts at once; returns the answers in the order of the prompts."""
+            if isinstance(prompts, str):
+                raise TypeError("llm_query_batched(prompts) takes a list of prompts; for one use llm_query(prompt)")
+            texts = [_text(prompt, f"llm_query_batched(prompts)[{i}]") for i, prompt in enumerate(prompts)]
+            ids = [host.ask("llm_query", text, _name(model)) for text in texts]
+            answers, errors = [], []
+            for call_id in ids:  # all of them are waited for, so that a finished one is never asked again in vain
+                try:
+                    answers.append(host.result(call_id))
+                except (SubCallError, MaxSubCallsExceeded, ValueError) as error:
+                    errors.append(error)
+            if errors:
+                raise errors[0] from None
+            return answers
+
+        return llm_query_batched
+
+    def _rlm_query(self) -> Callable[..., str]:
+        host = self._host
+
+        def rlm_query(prompt: str, context: Any = None) -> str:
+            """Ask a child that has a REPL of its own, over `context`; at the last level a plain llm_query."""
+            handed = None if context is None else json.dumps(context)
+            return host.result(host.ask("rlm_query", _text(prompt, "rlm_query(prompt)"), handed))
+
+        return rlm_query
+
+    def _final(self) -> Callable[[Any], None]:
+        def FINAL(value: Any) -> None:  # noqa: N802 - the name that models are taught
+            """Submit the answer of the run and end the cell."""
+            if self._submitted is _NOTHING:  # the first one counts: code after it runs only if it was swallowed
+                self._submitted = value
+            raise Submitted
+
+        return FINAL
+
+    def _final_var(self) -> Callable[[Any], None]:
+        final = self._final()
+
+        def FINAL_VAR(name: Any) -> None:  # noqa: N802 - the name that models know
+            """Submit the variable of that name."""
+            if type(name) is not str or not name.isidentifier():
+                final(name)
+            elif name not in self._names():
+                have = ", ".join(self._variables()) or "none yet"
+                raise NameError(f"FINAL_VAR({name!r}): there is no variable of that name; there are: {have}")
+            else:
+                final(self._namespace[name])
+
+        return FINAL_VAR
+
+    def _submit(self) -> Callable[..., None]:
+        final = self._final()
+
+        def SUBMIT(*values: Any, **fields: Any) -> None:  # noqa: N802 - the name that models know
+            """Submit one value, or named fields."""
+            if len(values) + len(fields) != 1:
+                final(fields if fields and not values else list(values) if values else "")
+            final(values[0] if values else next(iter(fields.values())))
+
+        return SUBMIT
+
+    def _show(self, value: Any) -> None:
+        """The value of a cell's last line, as a prompt would show it."""
+        if value is not None:
+            self._output.write(bounded_repr(value, MAX_STDOUT_CHARS) + "\n")
+
+    # One cell. ------------------------------------------------------------------------------------------------------
+
+    def run(self, code: str) -> None:
+        """Run one cell and tell the host how it ended."""
+        self._cells += 1
+        filename = f"<cell {self._cells}>"
+        self._output.clear()
+        self._host.forget_replies()
+        self._submitted = _NOTHING
+        before = {name: id(value) for name, value in self._variables().items()}
+        error: str | None = None
+        answer: str | None = None
+        outcome: dict[str, Any] = {"variables": {}, "reprs": {}, "changed": []}
+        try:
+            with self._alarm.armed():
+                error = self._execute(code, filename)
+                answer = self._answer()
+                notes = self._restore_reserved()
+                outcome = self._outcome(before)
+        except CellTimeout:
+            error = "TimeoutError: the cell used up its time and was stopped; the variables it had set are kept."
+            notes = self._restore_reserved()
+            outcome = self._outcome(before, may_run_code=False)
+        except BaseException as failure:
+            error = f"{type(failure).__name__} while the cell's result was written down"
+            notes = self._restore_reserved()
+        self._host.send(
+            {
+                "kind": "done",
+                "stdout_chars": self._output.chars,
+                "failed": error is not None,
+                "answered": answer is not None,
+            },
+            wire.encode(self._output.text()),
+            wire.encode((error or "")[-MAX_ERROR_CHARS:]),
+            wire.encode(answer or ""),
+            json.dumps({**outcome, "notes": notes}).encode(),
+        )
+
+    def _execute(self, code: str, filename: str) -> str | None:
+        linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+        try:
+            exec(compile_cell(code, filename), self._namespace)  # noqa: S102 - what a REPL is for
+        except Submitted:
+            return None
+        except CellTimeout:
+            raise
+        except SystemExit as exit_:
+            return f"SystemExit: {exit_.code!r}: the cell ended here; the REPL goes on."
+        except BaseException as error:
+            return _traceback(error)
+        return None
+
+    def _answer(self) -> str | None:
+        """What the cell submitted, in any of the forms that models know; None if it did not."""
+        value = self._submitted
+        if value is _NOTHING:
+            box = self._namespace.get("answer")
+            if type(box) is dict and box.get("ready") is True:
+                value = box.get("content")
+                self._namespace["answer"] = _blank_answer()
+        if value is _NOTHING:  # the paper's state[Final]; `typing.Final` is no answer
+            final = self._namespace.get("Final", _NOTHING)
+            if final is not _NOTHING and type(final).__module__ != "typing":
+                value = self._namespace.pop("Final")
+        if value is _NOTHING:
+            return None
+        text = _answer_text(value)
+        if len(text) > MAX_ANSWER_CHARS:
+            raise ValueError(f"an answer of {len(text)} characters; {MAX_ANSWER_CHARS} are allowed")
+        return text
+
+    def _outcome(self, before: dict[str, int], *, may_run_code: bool = True) -> dict[str, Any]:
+        """What is told of the namespace after a cell. A `repr` may be the code's own, and run for ever."""
+        variables = dict(itertools.islice(self._variables().items(), MAX_VARIABLES))
+        return {
+            "variables": {name: describe(value) for name, value in variables.items()},
+            "reprs": {name: bounded_repr(value, REPR_CHARS) for name, value in variables.items()}
+            if may_run_code
+            else {},
+            "changed": [name for name, value in variables.items() if before.get(name) != id(value)],
+        }
+
+
+_NOTHING: Any = object()
+
+
+def _blank_answer() -> dict[str, Any]:
+    return {"content": "", "ready": False}
+
+
+def _text(value: Any, where: str) -> str:
+    """An exact `str`: a subclass made in a cell could answer its methods with anything."""
+    if not isinstance(value, str):
+        raise TypeError(f"{where} must be a str, not {type(value).__name__}")
+    return str.__str__(value)
+
+
+def _name(model: Any) -> str | None:
+    return None if model is None else _text(model, "model")
+
+
+def _answer_text(value: Any) -> str:
+    """Any Python value as text: a `str` as it is, lists and dicts as JSON, anything else as `str` gives it."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, dict | list | tuple):
+        try:
+            return json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
+            return str.__str__(str(value))
+    return str.__str__(str(value))
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback as a prompt would show it: the frames of cells only, the last ones if there are many."""
+    try:
+        if isinstance(error, SyntaxError):
+            return "".join(traceback.format_exception_only(error)).rstrip()
+        frames = [f for f in traceback.extract_tb(error.__traceback__, limit=-200) if f.filename.startswith("<cell")]
+        stack = traceback.StackSummary.from_list(frames[-8:])
+        reason = "".join(traceback.format_exception_only(error))
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        because = f" (raised while handling {type(cause).__name__})" if cause is not None else ""
+        return "Traceback (most recent call last):\n" + "".join(stack.format()) + reason.rstrip() + because
+    except CellTimeout:
+        raise
+    except BaseException:
+        return f"{type(error).__name__} (it could not be printed)"
+
+
+def serve(connection: socket.socket, context: Any) -> None:
+    """Run cells until the host hangs up."""
+    threading.stack_size(1 << 20)  # a thousand threads of a cell fit into the address space
+    alarm = Alarm()
+    host = Host(connection, alarm)
+    repl = Repl(context, host, alarm)
+    while True:
+        try:
+            header, parts = host.receive()
+        except EOFError:
+            return
+        if header["kind"] == "run":
+            repl.run(wire.decode(parts[0]))
+
+
+__all__ = ["serve"]

@@ -1,0 +1,95 @@
+"""The process that every worker of a run is forked from.
+
+Freshly executed, single-threaded, with the modules and the context loaded. It never runs model code. A fork of it
+is a worker with the context in it: in milliseconds, and its pages are shared.
+
+    host -> zygote    fork (with the worker's socket)      reap(pid)
+    zygote -> host    ready | failed(message)              forked(pid) | reaped(status)
+
+Commands are lines of JSON on a Unix socket; the worker's socket comes as a passed descriptor. When the host is gone
+the socket ends, and the zygote ends with all its workers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+WORKER_FD = 3
+"""The only descriptor that a worker keeps, beside /dev/null as 0, 1 and 2."""
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(control_fd: int, manifest: str) -> None:
+    """Load the context, then fork workers until the host hangs up."""
+    control = socket.socket(fileno=control_fd)
+    try:
+        # Imported here: whatever goes wrong while loading must reach the host as a sentence.
+        from rlm_graph.context.materialize import load
+        from rlm_graph.repl.worker import serve
+
+        context = load(Path(manifest))
+    except Exception as error:
+        _tell(control, {"kind": "failed", "message": f"{type(error).__name__}: {error}"})
+        return
+    gc.collect()
+    gc.freeze()  # so that a collection in a worker does not write to every page that it shares
+    _tell(control, {"kind": "ready"})
+    workers: set[int] = set()
+    try:
+        while True:
+            data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
+            if not data:
+                return
+            command = json.loads(data)
+            if command["kind"] == "fork":
+                pid = os.fork()
+                if pid == 0:
+                    _become_worker(descriptors[0], context, serve)
+                os.close(descriptors[0])
+                workers.add(pid)
+                _tell(control, {"kind": "forked", "pid": pid})
+            else:
+                workers.discard(command["pid"])
+                _tell(control, {"kind": "reaped", "status": _end(command["pid"])})
+    finally:
+        for pid in workers:
+            _end(pid)
+
+
+def _tell(control: socket.socket, message: dict[str, Any]) -> None:
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _end(pid: int) -> int:
+    """Kill a worker, if it still lives, and return its wait status. Until here its pid cannot be used again."""
+    os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]
+
+
+def _become_worker(descriptor: int, context: Any, serve: Any) -> None:
+    """Go on as a worker: nothing of the zygote's is left but its memory. Never returns."""
+    status = 1
+    try:
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        null = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(null, standard)
+        os.dup2(descriptor, WORKER_FD)
+        os.closerange(WORKER_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        os.environ.clear()
+        serve(socket.socket(fileno=WORKER_FD), context)
+        status = 0
+    finally:
+        os._exit(status)
