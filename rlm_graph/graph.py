@@ -1,0 +1,208 @@
+"""Algorithm 1 of "Recursive Language Models" (arXiv 2512.24601) as a LangGraph graph.
+
+state <- InitREPL(context)                    init_repl
+hist  <- [Metadata(state)]                    init_repl
+while True:
+code <- LLM(hist)                         generate_code
+(state, stdout) <- REPL(state, code)      execute_repl
+hist <- hist || code || Metadata(stdout)  truncate_observation
+if state[Final] is set: return it         route -> finalize
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage, convert_to_messages
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langgraph.cache.base import BaseCache
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+from langgraph.types import Checkpointer, Command
+
+from rlm_graph import prompts
+from rlm_graph.blocking import run_blocking
+from rlm_graph.config import RLMConfig
+from rlm_graph.context import ContextRef, ContextStore, home_store, process_store
+from rlm_graph.errors import ConfigError
+from rlm_graph.models import resolve_model
+from rlm_graph.nodes import SCOPE_KEY, Nodes, route
+from rlm_graph.repl.executor import ExecutorFactory
+from rlm_graph.repl.pool import ReplPool, Scope
+from rlm_graph.repl.process import ProcessExecutors
+from rlm_graph.state import RLMInput, RLMOutput, RLMState
+from rlm_graph.sub_calls import AskChild, SubCallRefused
+
+STEPS_LIMIT = 1_000_000
+"""LangGraph's limit of steps, out of reach: an iteration takes three."""
+
+
+def create_rlm(
+    model: str | BaseChatModel,
+    *,
+    sub_model: str | BaseChatModel | None = None,
+    config: RLMConfig | None = None,
+    checkpointer: Checkpointer = None,
+    store: BaseStore | None = None,
+    cache: BaseCache[Any] | None = None,
+    context_store: ContextStore | None = None,
+    executors: ExecutorFactory | None = None,
+    name: str = "rlm",
+) -> RLMGraph:
+    """A Recursive Language Model, as a compiled LangGraph graph.
+
+    Args:
+        model: The root model: a chat model, or its name as `init_chat_model` takes it ("openai:gpt-4.1").
+        sub_model: The model that `llm_query` asks; the root model if left out.
+        config: The settings; a run can override some of them with LangGraph's `context=` of `invoke`.
+        checkpointer: As for any LangGraph graph. With one, a thread keeps its REPL from question to question.
+        store: LangGraph's long-term store, handed through.
+        cache: LangGraph's cache, handed through.
+        context_store: Where contexts are kept. Left out: the user's data folder with a checkpointer, which may
+            come back to them; else a temporary folder that ends with this process.
+        executors: The REPL backend; processes of this machine if left out.
+        name: The graph's name in traces, in Studio and as a sub-agent.
+
+    Returns:
+        A graph that takes `RLMInput` and gives `RLMOutput`; sync and async.
+
+    Raises:
+        UnknownModelError: a model name is not known.
+        MissingKeyError: a model's provider wants an API key and none is set.
+        ConfigError: `config` is no `RLMConfig`.
+    """
+    if config is not None and not isinstance(config, RLMConfig):
+        raise ConfigError(f"config: {config!r} is not allowed: must be an RLMConfig")
+    settings = config or RLMConfig()
+    root = resolve_model(model)
+    sub = root if sub_model is None else resolve_model(sub_model)
+    contexts = context_store or (process_store() if checkpointer is None else home_store())
+    repls = ReplPool(executors or ProcessExecutors(), contexts)
+    nodes = Nodes(root, sub, config=settings, repls=repls, ask_child=_children(sub, settings, repls, depth=2))
+    return _wire(nodes, name=name, checkpointer=checkpointer, store=store, cache=cache)
+
+
+def _wire(nodes: Nodes, *, name: str, **compile_options: Any) -> RLMGraph:
+    graph = StateGraph(RLMState, RLMConfig, input_schema=RLMInput, output_schema=RLMOutput)
+    graph.add_node("init_repl", Node(nodes.init_repl))
+    graph.add_node("generate_code", Node(nodes.generate_code))
+    graph.add_node("execute_repl", Node(nodes.execute_repl))
+    graph.add_node("truncate_observation", Node(nodes.truncate_observation))
+    graph.add_node("finalize", Node(nodes.finalize))
+
+    graph.add_edge(START, "init_repl")
+    graph.add_edge("init_repl", "generate_code")
+    graph.add_edge("generate_code", "execute_repl")
+    graph.add_edge("execute_repl", "truncate_observation")
+    graph.add_conditional_edges("truncate_observation", route)
+    graph.add_edge("finalize", END)
+
+    compiled = graph.compile(name=name, **compile_options)
+    return RLMGraph(
+        nodes=compiled.nodes, repls=nodes.repls, **{k: v for k, v in vars(compiled).items() if k != "nodes"}
+    )
+
+
+def _children(model: BaseChatModel, settings: RLMConfig, repls: ReplPool, *, depth: int) -> AskChild | None:
+    """How a cell at `depth - 1` asks a child: an RLM of its own, without checkpoints, on its parent's ledger."""
+    if depth > settings.max_recursion_depth:
+        return None
+    deeper = _children(model, settings, repls, depth=depth + 1)
+    nodes = Nodes(model, model, config=settings, repls=repls, ask_child=deeper)
+    child = _wire(nodes, name=f"rlm_query_{depth}", checkpointer=False)
+
+    async def ask_child(prompt: str, context: Any, config: RunnableConfig) -> str:
+        result = await child.ainvoke({"query": prompt, "context": context}, config)
+        if result["answer"] is None:
+            raise SubCallRefused("sub_call", prompts.no_child_answer(prompt))
+        return str(result["answer"])
+
+    return ask_child
+
+
+class Node(Runnable[RLMState, RLMState]):
+    """A node function, which is async, as LangGraph calls it: from async code, or from a thread of a sync run."""
+
+    def __init__(self, function: Callable[[RLMState, RunnableConfig], Awaitable[RLMState]]) -> None:
+        self.name = function.__name__
+        self._function = function
+
+    def invoke(self, input: RLMState, config: RunnableConfig | None = None, **_: Any) -> RLMState:  # noqa: A002
+        """Run the node from sync code."""
+        return run_blocking(self.ainvoke(input, config))
+
+    async def ainvoke(self, input: RLMState, config: RunnableConfig | None = None, **_: Any) -> RLMState:  # noqa: A002
+        """Run the node."""
+        return await self._function(input, ensure_config(config))
+
+
+class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
+    """A compiled graph whose input is made ready before any channel, checkpoint or trace sees it.
+
+    The context goes into the context store, and a reference to it takes its place. REPLs of a run without a
+    checkpointer, which nobody can come back to, are closed when it ends, however it ends.
+    """
+
+    def __init__(self, *, repls: ReplPool, **compiled: Any) -> None:
+        super().__init__(**compiled)
+        self.repls = repls
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Iterator[Any]:  # noqa: A002
+        """Run the graph; see `CompiledStateGraph.stream`."""
+        config, scope = self._scoped(config)
+        try:
+            yield from super().stream(self._prepared(input), config, **options)
+        finally:
+            if scope is not None:
+                run_blocking(self.repls.close_scope(scope))
+
+    async def astream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> AsyncIterator[Any]:  # noqa: A002
+        """Run the graph; see `CompiledStateGraph.astream`."""
+        config, scope = self._scoped(config)
+        try:
+            prepared = await asyncio.to_thread(self._prepared, input)
+            async for chunk in super().astream(prepared, config, **options):
+                yield chunk
+        finally:
+            if scope is not None:
+                await self.repls.close_scope(scope)
+
+    def _scoped(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Scope | None]:
+        """The config with a scope for the run's REPLs, where no checkpoint can lead back to them.
+
+        It also gets a limit of steps that is never reached. A config that comes from a parent's node carries 25, which
+        is 8 iterations; what limits a run is `max_iterations`.
+        """
+        own: RunnableConfig = {**(config or {}), "recursion_limit": STEPS_LIMIT}
+        inherited = ensure_config(config)["configurable"].get("__pregel_checkpointer")
+        if self.checkpointer or (self.checkpointer is None and inherited):
+            return own, None
+        scope = Scope()
+        return {**own, "configurable": {**own.get("configurable", {}), SCOPE_KEY: scope}}, scope
+
+    def _prepared(self, given: Any) -> Any:
+        """The input with the context in the store, and with both a query and messages."""
+        if isinstance(given, Command):
+            update = self._prepared(given.update) if isinstance(given.update, dict) else given.update
+            return Command(graph=given.graph, update=update, resume=given.resume, goto=given.goto)
+        if not isinstance(given, dict):
+            return given  # None: the run goes on from its checkpoint
+        prepared = dict(given)
+        if prepared.get("context") is not None and not ContextRef.is_ref_state(prepared["context"]):
+            prepared["context"] = self.repls.store.put(prepared["context"]).to_state()
+        if prepared.get("messages"):
+            messages = convert_to_messages(prepared["messages"])
+            prepared["messages"] = messages
+            if not prepared.get("query"):
+                prepared["query"] = next((str(m.text) for m in reversed(messages) if m.type == "human"), "")
+        elif prepared.get("query"):
+            prepared["messages"] = [HumanMessage(str(prepared["query"]), id=str(uuid.uuid4()))]
+        return prepared
+
+
+__all__ = ["RLMGraph", "create_rlm"]

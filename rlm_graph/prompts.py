@@ -1,0 +1,250 @@
+"""Everything that a model reads: the root prompt, the context's metadata, observations, reminders, refusals.
+
+The numbers in them are those of the run. What is here is what a person sees in the hand-played mode of the test
+server; whoever changes a sentence plays a question through it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rlm_graph.config import RLMConfig
+from rlm_graph.context import ContextRef
+from rlm_graph.repl.executor import Done
+
+MAX_CHANGED = 20
+"""Variables that an observation names."""
+
+MAX_ERROR_CHARS = 1500
+"""Characters of a traceback in an observation: its end, where the reason is."""
+
+
+def system(config: RLMConfig) -> str:
+    """The root prompt: what the REPL is, its limits, what pays, and one worked example."""
+    sub_calls = _sub_calls(config) if config.max_sub_calls else _NO_SUB_CALLS
+    example = _EXAMPLE if config.max_sub_calls else ""
+    return f"""\
+You answer a question about a context that is too long to be shown to you. It is in a Python REPL, as the variable \
+`context`. You see only what your code prints. Work step by step: write code, read what it printed, go on.
+
+Write code in a fenced block:
+```repl
+print(type(context), len(context))
+```
+It runs at once, and the next message shows you what it printed. Variables, functions and imports stay for the next \
+block. Write one block per turn, then stop: do not guess its output.
+
+In the REPL:
+- `context`: the whole input. The first message says what it is.
+{sub_calls}
+- `FINAL(value)`: submits the answer, any Python value, and ends the work. Call it inside a block.
+- The harmless standard library can be imported (re, json, math, statistics, collections, itertools, datetime, csv, \
+...). There are no files, no network, no other packages.
+
+Limits of this run:
+- {config.max_iterations} turns of yours.
+- Of what a block prints you see the first {config.metadata_prefix_chars:,} characters. Print samples and counts, not \
+everything; keep the rest in variables.
+- A block may compute for {config.sandbox_timeout:g} seconds; waiting for sub-calls is not counted.
+
+What pays:
+- Look first: print the type, the sizes, a few short samples. Find out how the context is built before you search it.
+- What Python can decide (find, filter, count, sort, parse, compare), let Python decide: it is exact and free. Never \
+count by reading.
+- What needs understanding, ask the sub-model, on the pieces that Python has selected; then let Python count and join \
+its answers.
+- Return the variable: `FINAL(result)`. Do not retype what a variable holds; it can be longer than any reply.
+- Check the result once (print a part of it) before you submit it. If the context does not hold the answer, say so.
+{example}"""
+
+
+_NO_SUB_CALLS = "- There are no sub-calls in this run: Python alone must do."
+
+
+def _sub_calls(config: RLMConfig) -> str:
+    fat = min(config.sub_call_max_input_chars, 200_000)
+    recursive = (
+        f"\n- `rlm_query(prompt, context=part)`: hands a part of the context to a helper that has a REPL of its own "
+        f"(up to {config.max_recursion_depth - 1} levels deep); for a part that is itself too long to be read at once."
+        if config.max_recursion_depth > 1
+        else ""
+    )
+    return f"""\
+- `llm_query(prompt)`: asks a language model, returns its answer as a str. It sees nothing but the prompt: put the \
+text in. One prompt holds up to {config.sub_call_max_input_chars:,} characters, so give it much at once (about \
+{fat:,} characters) rather than a line at a time.
+- `llm_query_batched(prompts)`: the same for a list of prompts, {config.max_concurrency} at a time, answers in order. \
+Much faster than a loop. A failed call raises SubCallError.
+- In all {config.max_sub_calls:,} sub-calls.{recursive}"""
+
+
+_EXAMPLE = """
+Example. Question: "In how many of the reviews does the writer say that delivery was late?" First turn:
+```repl
+print(type(context), len(context))
+print([(len(r), r[:80]) for r in context[:3]])
+```
+It shows a list of 1,200 short texts. Second turn:
+```repl
+candidates = [r for r in context if any(w in r.lower() for w in ("late", "deliver", "arriv", "wait"))]
+groups = [candidates[i : i + 50] for i in range(0, len(candidates), 50)]
+prompts = [
+    "For each numbered review: does its writer say that delivery was late? "
+    "Answer one line each, `number: yes` or `number: no`.\\n\\n"
+    + "\\n\\n".join(f"{n}. {r}" for n, r in enumerate(group))
+    for group in groups
+]
+answers = llm_query_batched(prompts)
+late = sum(line.strip().lower().endswith("yes") for answer in answers for line in answer.splitlines())
+print(len(candidates), len(groups), late, answers[0][:200])
+```
+It shows `380 8 143 0: no ...`, which looks right. Third turn:
+```repl
+FINAL(late)
+```
+"""
+
+
+def question(query: str, context: ContextRef, variables: Mapping[str, str]) -> str:
+    """The first message: the question, and the metadata of the context that it is about."""
+    parts = [f"Question: {query}", f"The context: {describe_context(context)}"]
+    if variables:
+        parts.append(f"Variables from earlier questions are still there:\n{_named(variables)}")
+    parts.append("Write your first block.")
+    return "\n\n".join(parts)
+
+
+def describe_context(context: ContextRef) -> str:
+    """The metadata that stands for the context in the root model's messages: type, sizes, names, a short prefix."""
+    chars = f"{context.chars:,} characters"
+    if context.kind == "str":
+        what = f"a `str` of {chars}."
+    elif context.kind == "documents":
+        what = (
+            f"a `list` of {context.items:,} documents, {chars} in all. Each is a `str` (slice and search it like one) "
+            f"that also has `.name` and `.metadata`."
+        )
+    elif context.kind == "list[str]":
+        what = f"a `list` of {context.items:,} `str`, {chars} in all."
+    else:
+        what = f"a `{context.kind}` of {context.items:,} items, {chars} of text in all."
+    if context.names:
+        more = f", ... ({context.items - len(context.names):,} more)" if context.items > len(context.names) else ""
+        what += f"\nNames: {', '.join(context.names)}{more}"
+    if context.skipped_count:
+        what += (
+            f"\nNot readable, and left out: {context.skipped_count:,} files, such as {'; '.join(context.skipped[:3])}"
+        )
+    return f"{what}\nIt begins: {context.prefix[:PREFIX_CHARS]!r}{' ...' if context.chars > PREFIX_CHARS else ''}"
+
+
+PREFIX_CHARS = 200
+"""Characters of the context that the root model is shown."""
+
+
+def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, iterations_left: int) -> str:
+    """What the root model sees of the cells that it wrote: the beginning of the output, and how much there was."""
+    parts = [_printed(outcomes, config.metadata_prefix_chars)]
+    last = outcomes[-1]
+    if last.error is not None:
+        where = (
+            f" (block {len(outcomes)} of {cells}; the blocks after it were not run)" if len(outcomes) < cells else ""
+        )
+        parts.append(f"Error{where}:\n{_end(last.error, MAX_ERROR_CHARS)}")
+    if any(done.lost for done in outcomes):
+        parts.append("The REPL was started anew: variables of earlier blocks are gone, `context` is there.")
+    changed = {name: done.variables[name] for done in outcomes for name in done.changed if name in done.variables}
+    if changed:
+        parts.append(f"Variables set:\n{_named(changed)}")
+    parts += [note for done in outcomes for note in done.notes]
+    if iterations_left <= 3:
+        parts.append(f"Turns left: {iterations_left}. Submit with FINAL(value) before they run out.")
+    return "\n\n".join(parts)
+
+
+def _printed(outcomes: Iterable[Done], limit: int) -> str:
+    stdout = "".join(done.stdout for done in outcomes)
+    chars = sum(done.stdout_chars for done in outcomes)
+    if not chars:
+        return "Output: none (print what you want to see)"
+    if chars <= limit:
+        return f"Output:\n{stdout.rstrip()}"
+    return (
+        f"Output, the first {limit:,} of {chars:,} characters:\n{stdout[:limit]}\n[{chars - limit:,} characters more]"
+    )
+
+
+def _end(text: str, limit: int) -> str:
+    return text if len(text) <= limit else "[...] " + text[-limit:]
+
+
+def _named(variables: Mapping[str, str]) -> str:
+    lines = [f"  {name}: {value}" for name, value in list(variables.items())[:MAX_CHANGED]]
+    if len(variables) > MAX_CHANGED:
+        lines.append(f"  ... and {len(variables) - MAX_CHANGED:,} more")
+    return "\n".join(lines)
+
+
+REMINDER = (
+    "There was no code in your reply. Write one block that begins with ```repl and ends with ```; "
+    "to submit the answer, call FINAL(value) in it."
+)
+
+
+LAST_QUESTION = (
+    "There are no turns left. Give the best answer that you can from what you know now: either one block that calls "
+    "FINAL(value), or the answer itself as FINAL(...) in plain text. Nothing else will be run."
+)
+
+
+def repl_lost() -> str:
+    """Said once when the REPL that a thread had is gone."""
+    return "The REPL was started anew since the last block: its variables are gone, `context` is there."
+
+
+def sub_call_limit(limit: Exception) -> str:
+    """What the cell's MaxSubCallsExceeded says."""
+    return f"{limit}. Use what you have: larger prompts, fewer calls, or Python alone."
+
+
+def sub_call_too_long(chars: int, limit: int) -> str:
+    """What the cell's ValueError says for a prompt that is too long."""
+    return f"a prompt of {chars:,} characters; a sub-call takes {limit:,} at most: split it"
+
+
+def no_such_model(name: str, names: Sequence[str]) -> str:
+    """What the cell's ValueError says for an unknown `model=`."""
+    return f"there is no sub-model {name[:80]!r}; leave `model` out, or use one of: {', '.join(names)}"
+
+
+def last_level(prompt: str, context: Any) -> str:
+    """The prompt of an `rlm_query` at the last level, which is a plain call: the context goes into it."""
+    if context is None:
+        return prompt
+    are_texts = isinstance(context, list) and all(isinstance(item, str) for item in context)
+    items = context if are_texts else [context]
+    shown = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in items]
+    return f"{prompt}\n\nContext:\n" + "\n\n".join(shown)
+
+
+def bad_child_context() -> str:
+    """What the cell's ValueError says when `context=` of an `rlm_query` is nothing that can be handed over."""
+    return "rlm_query(prompt, context=...) takes a str, a list of str, or a dict or list of such values as JSON has"
+
+
+def no_child_answer(prompt: str) -> str:
+    """What the cell's SubCallError says when a child came to no answer."""
+    return f"the child found no answer to {prompt[:100]!r}: ask for less, or hand it a smaller context"
+
+
+def sendable(text: str) -> str:
+    """Text that JSON over HTTP and a checkpoint can carry: a lone surrogate, which is no character, becomes U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,179 @@
+"""What flows through the graph: small values and references, never the context or the REPL's variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage, convert_to_messages
+from langgraph.channels.delta import DeltaChannel
+from pydantic import ConfigDict, WithJsonSchema, with_config
+
+# On Python 3.11 the server shows no input schema for typing's own TypedDict.
+from typing_extensions import TypedDict
+
+Status = Literal["running", "complete", "out_of_iterations", "no_answer"]
+"""How a run stands: `complete`: the root model submitted; `out_of_iterations`: it was asked for its best answer when
+the iterations ran out; `no_answer`: it gave none then either."""
+
+AnsweredBy = Literal["submitted", "forced"]
+"""`submitted`: by the root model, of its own accord; `forced`: as the reply to the last question."""
+
+
+def append_messages(messages: list[AnyMessage], writes: list[Any]) -> list[AnyMessage]:
+    """Messages with what was written to them: new ones at the end, one with a known id in its place.
+
+    A checkpoint holds the writes of its step only, and this puts them together again: iteration 100 stores no more
+    than iteration 10. So it must give the same however the writes are batched.
+    """
+    merged: dict[str | int, AnyMessage] = {_key(message, at): message for at, message in enumerate(messages)}
+    for write in writes:
+        for message in convert_to_messages(write if isinstance(write, list) else [write]):
+            if isinstance(message, RemoveMessage):
+                merged.pop(message.id or "", None)
+            else:
+                merged[_key(message, len(merged))] = message  # type: ignore[assignment]
+    return list(merged.values())
+
+
+def _key(message: BaseMessage, at: int) -> str | int:
+    return message.id or at
+
+
+_JSON_CONTEXT = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "array"},
+            {"type": "object"},
+            {"type": "null"},
+        ]
+    }
+)
+"""A context as JSON can say it, for forms and remote callers; Python callers have more to give."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))  # a server's schemas tell what is said below
+class RLMInput(TypedDict, total=False):
+    """A question about a context, or a conversation whose last message is the question."""
+
+    query: str
+    """The question. Left out: the text of the last human message."""
+
+    context: Annotated[Any, _JSON_CONTEXT]
+    """The context: a text, a list of texts, a dict, documents, a `pathlib.Path`, or a `ContextRef`. A text is always
+    the text itself, never the name of a file. Left out: that of the thread's last question, else the conversation."""
+
+    messages: list[AnyMessage]
+    """A conversation, for use as a chat graph or a sub-agent. Left out: the question is its only message."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+class RLMOutput(TypedDict, total=False):
+    """The answer, and how it came about."""
+
+    answer: str | None
+    """The answer as it stood in the REPL; None where there is none."""
+
+    status: Status
+    """How the run ended."""
+
+    answered_by: AnsweredBy | None
+    """Whether the answer was submitted or forced at the end; None where there is none."""
+
+    messages: list[AnyMessage]
+    """The conversation with code and observations; the last message is the answer."""
+
+    iterations: int
+    """Turns of the root model that counted."""
+
+    sub_calls: int
+    """Sub-calls made, batched ones and children's counted one by one."""
+
+    total_input_tokens: int
+    """Input tokens of root, sub-calls and children, as their servers counted them."""
+
+    total_output_tokens: int
+    """Output tokens likewise."""
+
+    cost_usd: float | None
+    """Price of all calls in US dollars; None where the price of one is not known."""
+
+    repl_variables: dict[str, str]
+    """The REPL's variables at the end: type and size of each."""
+
+
+class Outcome(TypedDict):
+    """What is kept of a cell's end until its observation is written: bounded, plain."""
+
+    stdout: str
+    """The first `metadata_prefix_chars` characters that it printed."""
+
+    stdout_chars: int
+    """Characters that it printed in all."""
+
+    error: str | None
+    """The traceback; None if it ran to its end."""
+
+    changed: dict[str, str]
+    """Variables that it set, described."""
+
+    notes: list[str]
+    """What else the root model must know."""
+
+    lost: bool
+    """The REPL had to be started anew."""
+
+
+class RLMState(TypedDict, total=False):
+    """The channels. A node returns those that it changes."""
+
+    query: str
+    """The question. Written by whoever asks."""
+
+    context: Any
+    """Reference to the context in the store (`ContextRef.to_state`). The context itself passes through no channel."""
+
+    messages: Annotated[list[AnyMessage], DeltaChannel(append_messages)]
+    """The conversation: questions, replies with code, observations, answers."""
+
+    turn_start: int
+    """Index in `messages` of this question. Written by `init_repl`."""
+
+    iterations: int
+    """Turns of the root model so far; a first reply without code is not counted."""
+
+    codeless: int
+    """Replies without code in a row."""
+
+    cells: list[str]
+    """Code of the last reply, to be run. Written by `generate_code`."""
+
+    typed_answer: str | None
+    """An answer that the last reply held as plain text. Written by `generate_code`."""
+
+    last_question: bool
+    """The iterations ran out, and the last reply was the last one."""
+
+    outcomes: list[Outcome]
+    """Ends of the cells that ran, for their observation. Written by `execute_repl`."""
+
+    repl: str | None
+    """Id of the REPL state that this state belongs to (`ReplPool`)."""
+
+    answer: str | None
+    status: Status
+    answered_by: AnsweredBy | None
+    sub_calls: int
+    total_input_tokens: int
+    total_output_tokens: int
+    cost_usd: float | None
+    repl_variables: dict[str, str]
+
+
+def role(message: BaseMessage) -> str | None:
+    """What a message is in a run: `query`, `code`, `observation` or `answer`; None for somebody else's message."""
+    mark: Mapping[str, Any] = message.additional_kwargs.get("rlm") or {}
+    found = mark.get("role")
+    return found if isinstance(found, str) else None

@@ -1,0 +1,85 @@
+"""Fixtures: a store, a scripted server, and every checkpointer that a run must work with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # before langgraph is imported: unknown types are refused
+os.environ["LANGSMITH_TRACING"] = "false"
+
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from rlm_graph import ContextStore, create_rlm
+from rlm_graph.testing import ScriptedServer
+
+
+@pytest.fixture(autouse=True)
+def _own_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the user's keys or writes to the user's folders."""
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_BASE_URL")) or name.startswith(("RLM_GRAPH_", "OLLAMA_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("RLM_GRAPH_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ContextStore:
+    """A context store of the test's own."""
+    return ContextStore(tmp_path / "store")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts scripted servers, and ends them with the test."""
+    with ExitStack() as stack:
+        yield lambda script, **options: stack.enter_context(ScriptedServer(script, **options))
+
+
+@pytest.fixture
+def make_rlm(serve: Callable[..., ScriptedServer], store: ContextStore) -> Iterator[Callable[..., Any]]:
+    """Makes an RLM whose root model plays a list of replies, and whose sub-model a list or a function.
+
+    The server is its attribute `.server`; what the RLM started ends with the test.
+    """
+    graphs = []
+
+    def make(root: Any, sub: Any = "sub", **options: Any) -> Any:
+        server = serve({"root": root, "sub": sub})
+        models = {"model": server.chat_model("root"), "sub_model": server.chat_model("sub")}
+        rlm = create_rlm(**{**models, "context_store": store, **options})
+        rlm.server = server
+        graphs.append(rlm)
+        return rlm
+
+    yield make
+    for rlm in graphs:
+        rlm.repls.close()
+
+
+@pytest.fixture(params=["none", "memory", "sqlite"])
+def checkpointer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Each checkpointer that sync runs work with, and none."""
+    if request.param == "sqlite":
+        with SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as saver:
+            yield saver
+    else:
+        yield InMemorySaver() if request.param == "memory" else None
+
+
+@pytest.fixture(params=["none", "memory", "sqlite"])
+async def async_checkpointer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
+    """Each checkpointer that async runs work with, and none."""
+    async with AsyncExitStack() as stack:
+        if request.param == "sqlite":
+            opened = AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite"))
+            yield await stack.enter_async_context(opened)
+        else:
+            yield InMemorySaver() if request.param == "memory" else None
