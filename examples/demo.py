@@ -1,0 +1,47 @@
+"""The main job on real input, with no key: a counting question over the whole Python standard library.
+
+    make demo
+
+The question goes through the command line as a user would type it: the sources become the context of a REPL process,
+the offline rules play the root model, and their program counts. Then the answer is checked against a plain loop.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import sysconfig
+from collections import Counter
+from pathlib import Path
+
+QUESTION = "Which file has the most lines containing 'raise ValueError'?"
+NEEDLE = "raise ValueError"
+
+
+def main() -> None:
+    library = Path(sysconfig.get_path("stdlib"))
+    command = ["ask", "--offline", QUESTION, f"{library}/**/*.py"]
+    print(f"$ rlm-graph {shlex.join(command)}", flush=True)
+    rlm_graph = [sys.executable, "-m", "rlm_graph"]
+    asked = subprocess.run([*rlm_graph, *command], stdout=subprocess.PIPE, text=True, check=False)
+    if asked.returncode:
+        raise SystemExit(asked.returncode)
+    print(asked.stdout, end="")
+    name, count = counted_by_hand(library)
+    if name not in asked.stdout or f"{count:,}" not in asked.stdout:
+        raise SystemExit(f"that is wrong: a plain loop finds {name} with {count:,}")
+    print(f"(A plain loop over the files says the same: {name}, {count:,}.)")
+
+
+def counted_by_hand(library: Path) -> tuple[str, int]:
+    """The same count without any of ours."""
+    counts: Counter[str] = Counter()
+    for path in library.rglob("*.py"):
+        text = path.read_bytes().decode("utf-8", "replace")
+        counts[path.relative_to(library).as_posix()] += sum(NEEDLE in line for line in text.splitlines())
+    return counts.most_common(1)[0]
+
+
+if __name__ == "__main__":
+    main()
