@@ -1,0 +1,194 @@
+"""Which models answer, when a command line does not say: the first that there is.
+
+    --model, RLM_GRAPH_MODEL            as named
+    OPENAI_BASE_URL, OPENAI_API_KEY     OpenAI, or a server that speaks its API
+    ANTHROPIC_API_KEY, GOOGLE_API_KEY   if LangChain's package for it is installed
+    OLLAMA_HOST, or 127.0.0.1:11434     if Ollama runs there and has a model
+    otherwise                           the offline rules
+
+Only the command line chooses; `create_rlm` takes the models that it is given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field, replace
+from http.client import HTTPException
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rlm_graph.errors import (
+    ConfigError,
+    ModelAuthError,
+    ModelResponseError,
+    ModelServerError,
+    ModelUnreachableError,
+    UnknownModelError,
+)
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+OLLAMA_TIMEOUT_S = 0.3
+"""Whoever has no Ollama waits for this, and only if something swallows packets: a closed port answers at once."""
+
+SERVER_TIMEOUT_S = 10.0
+
+_OPENAI = ("gpt-4.1", "gpt-4.1-mini")
+_OTHERS = (
+    ("ANTHROPIC_API_KEY", "langchain_anthropic", "anthropic:claude-sonnet-4-5", "anthropic:claude-haiku-4-5"),
+    ("GOOGLE_API_KEY", "langchain_google_genai", "google_genai:gemini-2.5-pro", "google_genai:gemini-2.5-flash"),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The models of a run, and why they are these."""
+
+    name: str
+    """Name of the root model."""
+
+    sub_name: str
+    """Name of the sub-model."""
+
+    why: str
+    """What decided, in a few words."""
+
+    model: BaseChatModel | None = None
+    """The model, where a name alone does not make it; None: `name` does."""
+
+    notes: tuple[str, ...] = field(default=())
+    """What was passed over, one sentence each."""
+
+    def __str__(self) -> str:
+        sub = "" if self.sub_name == self.name else f", sub-model {self.sub_name}"
+        return f"{self.name}{sub} ({self.why})"
+
+
+def choose_models(model: str | None, sub_model: str | None, *, offline: bool) -> Choice:
+    """Choose the models for what the command line and the environment say.
+
+    Raises:
+        ConfigError: --offline and a model exclude each other.
+        ModelError: the server of OPENAI_BASE_URL cannot be asked for its models.
+    """
+    if offline:
+        if model or sub_model:
+            raise ConfigError("--offline is without a model: leave out --model and --sub-model")
+        return _rules("--offline")
+    choice = _root_choice(model)
+    if sub := sub_model or _variable("RLM_GRAPH_SUB_MODEL"):
+        return replace(choice, sub_name=sub)
+    return choice
+
+
+def _root_choice(model: str | None) -> Choice:
+    if model is not None:
+        return Choice(model, model, "--model")
+    if named := _variable("RLM_GRAPH_MODEL"):
+        return Choice(named, named, "RLM_GRAPH_MODEL is set")
+    if _variable("OPENAI_API_KEY") or _variable("OPENAI_BASE_URL"):
+        return _openai()
+    notes: list[str] = []
+    for key, package, name, sub_name in _OTHERS:
+        if not _variable(key):
+            continue
+        if find_spec(package):
+            return Choice(name, sub_name, f"{key} is set", notes=tuple(notes))
+        notes.append(f"{key} is set, but {package.replace('_', '-')} is not installed")
+    choice = _ollama() or _rules(
+        "no model and no key: for a language model, set OPENAI_API_KEY, give --model or start Ollama"
+    )
+    return replace(choice, notes=(*notes, *choice.notes))
+
+
+def _openai() -> Choice:
+    base_url = _variable("OPENAI_BASE_URL")
+    why = f"OPENAI_BASE_URL is {base_url}" if base_url else "OPENAI_API_KEY is set"
+    if named := _variable("OPENAI_MODEL"):
+        return Choice(f"openai:{named}", f"openai:{named}", f"{why}, OPENAI_MODEL too")
+    if not base_url:
+        return Choice(f"openai:{_OPENAI[0]}", f"openai:{_OPENAI[1]}", why)
+    first = f"openai:{_first_model(base_url)}"
+    return Choice(first, first, f"the first model of {base_url}")
+
+
+def _first_model(base_url: str) -> str:
+    """The first model that a server lists."""
+    instead = "name a model with --model openai:NAME"
+    key = _variable("OPENAI_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        listed = _get_json(f"{base_url.rstrip('/')}/models", SERVER_TIMEOUT_S, headers)
+    except urllib.error.HTTPError as error:
+        error.close()
+        kind = ModelAuthError if error.code in (401, 403) else ModelServerError
+        raise kind(f"{base_url} was asked for its models and says HTTP {error.code}; {instead}") from error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelUnreachableError(f"no connection to {base_url} (OPENAI_BASE_URL): {reason}") from error
+    except ValueError as error:
+        raise ModelResponseError(f"{base_url} was asked for its models and sent no list of them; {instead}") from error
+    names = _names(listed, "data", "id")
+    if not names:
+        raise UnknownModelError(f"{base_url} lists no models; {instead}")
+    return names[0]
+
+
+def _ollama() -> Choice | None:
+    """The model that was pulled last into an Ollama that runs; None if there is none."""
+    try:
+        address = _ollama_address(_variable("OLLAMA_HOST"))
+        listed = _get_json(f"{address}/api/tags", OLLAMA_TIMEOUT_S, {})
+    except (OSError, HTTPException, ValueError):
+        return None  # no Ollama there, which is what most machines have
+    names = [name for name in _names(listed, "models", "name") if "embed" not in name]
+    if not names:
+        return None
+    # Imported here: it takes a second, and only this choice needs it.
+    from langchain.chat_models import init_chat_model
+
+    model = init_chat_model(names[0], model_provider="openai", base_url=f"{address}/v1", api_key="ollama")
+    name = f"ollama:{names[0]}"
+    return Choice(name, name, f"Ollama runs at {address}", model)
+
+
+def _ollama_address(host: str) -> str:
+    """The address for what OLLAMA_HOST may hold: a host, a port, both, a URL, or what the server listens on."""
+    parts = urlsplit(host if "://" in host else f"http://{host}")
+    name = parts.hostname or ""
+    if name in ("", "0.0.0.0"):  # noqa: S104 - nothing is bound: it is where a client finds such a server
+        name = "127.0.0.1"
+    port = parts.port or ({"https": 443}.get(parts.scheme, 80) if "://" in host else 11434)
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def _rules(why: str) -> Choice:
+    # Imported here: it imports LangChain.
+    from rlm_graph.offline import OfflineRootModel
+
+    name = "offline rules"
+    return Choice(name, name, why, OfflineRootModel())
+
+
+def _get_json(url: str, timeout_s: float, headers: dict[str, str]) -> Any:
+    if not url.startswith(("http://", "https://")):
+        raise urllib.error.URLError("it is no http address")
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https, see above
+    with urllib.request.urlopen(request, timeout=timeout_s) as response:  # noqa: S310 - as above
+        return json.load(response)
+
+
+def _names(listed: Any, of: str, name: str) -> list[str]:
+    """The names in a list of models that somebody else's server sent."""
+    entries = listed.get(of) if isinstance(listed, dict) else None
+    found = [entry.get(name) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [each for each in found if isinstance(each, str) and each]
+
+
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()

@@ -1,0 +1,98 @@
+"""stdout and stderr: the answer goes to the one, everything else to the other."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the command end as it does for stdout; Rich would exit, and from whichever thread writes."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads stderr any more")
+
+
+class Screen:
+    """Where a command writes."""
+
+    def __init__(self) -> None:
+        self.console = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person may be looking at stderr, on something that can move its cursor."""
+        return self.console.is_terminal and not self.console.is_dumb_terminal
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Write to stderr."""
+        self.console.print(Text(printable(text), style))
+
+    def problem(self, kind: str, text: str) -> None:
+        """Write `error: ...` or `warning: ...` to stderr."""
+        style = "bold red" if kind == "error" else "bold yellow"
+        self.console.print(Text.assemble((f"{kind}:", style), " ", printable(text)))
+
+    @contextmanager
+    def logs(self, level: int) -> Iterator[None]:
+        """Log records of that level and above go to stderr, above a live display; warnings of Python's too."""
+        handler, root = _ToScreen(self), logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        root.setLevel(level)
+        show, warnings.showwarning = warnings.showwarning, _log_warning
+        try:
+            yield
+        finally:
+            warnings.showwarning = show
+            root.setLevel(before)
+            root.removeHandler(handler)
+
+
+class _ToScreen(logging.Handler):
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self._screen = screen
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._screen.say(self.format(record), style="dim")
+
+
+def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A dependency's warning is for its developers, not for whoever asks a question."""
+    logging.getLogger("py.warnings").info("%s", message)
+
+
+def write_answer(text: str) -> None:
+    """Write to stdout: the text as it is, and one newline if it does not end in one."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without the answer's letters still shows it
+    print(text, end="" if text.endswith("\n") else "\n", flush=True)
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """Write one JSON object on one line to stdout, in ASCII: a file name can hold what no encoding has."""
+    write_answer(json.dumps(value))
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what could move its cursor, colour it or turn it around is shown as an escape."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 iteration`, `1,234 iterations`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
