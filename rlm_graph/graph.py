@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, convert_to_messages
@@ -57,7 +57,8 @@ def create_rlm(
     """A Recursive Language Model, as a compiled LangGraph graph.
 
     Args:
-        model: The root model: a chat model, or its name as `init_chat_model` takes it ("openai:gpt-4.1").
+        model: The root model: a chat model, or its name as `init_chat_model` takes it ("openai:gpt-4.1"). A temperature
+            or a limit of tokens that a chat model was made with wins over the config's.
         sub_model: The model that `llm_query` asks; the root model if left out.
         config: The settings; a run can override some of them with LangGraph's `context=` of `invoke`.
         checkpointer: As for any LangGraph graph. With one, a thread keeps its REPL from question to question.
@@ -151,6 +152,16 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
     def __init__(self, *, repls: ReplPool, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.repls = repls
+
+    def close(self) -> None:
+        """End the processes that are kept for the next question. Without it they end with this object."""
+        self.repls.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Iterator[Any]:  # noqa: A002
         """Run the graph; see `CompiledStateGraph.stream`."""

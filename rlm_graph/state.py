@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage, convert_to_messages
+from langchain_core.messages import AnyMessage, BaseMessage, RemoveMessage, convert_to_messages, messages_from_dict
 from langgraph.channels.delta import DeltaChannel
 from pydantic import ConfigDict, WithJsonSchema, with_config
 
@@ -28,12 +28,24 @@ def append_messages(messages: list[AnyMessage], writes: list[Any]) -> list[AnyMe
     """
     merged: dict[str | int, AnyMessage] = {_key(message, at): message for at, message in enumerate(messages)}
     for write in writes:
-        for message in convert_to_messages(write if isinstance(write, list) else [write]):
+        for message in _messages(write):
             if isinstance(message, RemoveMessage):
                 merged.pop(message.id or "", None)
             else:
                 merged[_key(message, len(merged))] = message  # type: ignore[assignment]
     return list(merged.values())
+
+
+def _messages(write: Any) -> list[BaseMessage]:
+    """The messages in a write. A server that shows a thread hands over the fields of each, in place of the object."""
+    return convert_to_messages([_whole(message) for message in (write if isinstance(write, list) else [write])])
+
+
+def _whole(message: Any) -> Any:
+    if isinstance(message, dict) and {"type", "additional_kwargs", "response_metadata"} <= message.keys():
+        # convert_to_messages would take usage, for one, for an additional argument.
+        return messages_from_dict([{"type": message["type"], "data": message}])[0]
+    return message
 
 
 def _key(message: BaseMessage, at: int) -> str | int:

@@ -250,7 +250,7 @@ def test_the_context_is_seen_by_nobody(make_rlm: MakeRLM, caplog: pytest.LogCapt
     assert canary not in caplog.text
     assert canary not in repr([(run.inputs, run.outputs) for run in tracer.runs])
     assert canary not in seen
-    rlm.repls.close()
+    rlm.close()
 
 
 class Tracer(BaseTracer):
@@ -546,6 +546,23 @@ def test_no_process_is_left_behind(make_rlm: MakeRLM) -> None:
     assert not rlm.repls.alive
 
 
+def test_closing_ends_the_processes(make_rlm: MakeRLM) -> None:
+    """The one that keeps the context loaded too; a closed RLM starts a new one when it is asked again."""
+    before = _repl_processes()
+    with make_rlm([code("FINAL(1)")] * 2) as rlm:
+        rlm.invoke({"query": "?", "context": "t"})
+        assert len(_repl_processes() - before) == 1
+    assert _repl_processes() == before
+    assert rlm.invoke({"query": "?", "context": "t"})["answer"] == "1"
+
+
+def _repl_processes() -> set[str]:
+    """Processes below this one that have a context loaded."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    pids = [pid for task in tasks for pid in task.read_text().split()]
+    return {pid for pid in pids if b"rlm_graph.repl.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
 async def test_a_cancelled_run_ends_its_worker(make_rlm: MakeRLM) -> None:
     """Cancellation in the middle of a sub-call that hangs."""
     rlm = make_rlm([code("llm_query('x')")], Reply(hang=True))
@@ -585,7 +602,7 @@ def test_settings_that_a_model_refuses_are_left_out(serve: Any, store: Any, refu
     assert rlm.invoke({"query": "?", "context": "t"})["answer"] == "1"
     # ChatOpenAI sends the limit as max_completion_tokens; what is refused costs one request, once.
     assert len(server.requests) == (2 if refused == "max_tokens" else 3)
-    rlm.repls.close()
+    rlm.close()
 
 
 def test_a_config_for_one_run_overrides_that_of_the_graph(make_rlm: MakeRLM) -> None:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 ContextSource: TypeAlias = str | Path | Sequence[str | Path]
 
-_VERSION_CONTROL = frozenset({".git", ".hg", ".svn"})
+_NOT_WALKED = frozenset({".git", ".hg", ".svn", "__pycache__"})  # the tools' own, in no language that is read
 _HTTP_TIMEOUT_S: Final = 60
 
 
@@ -380,7 +380,7 @@ def _children(folder: Path, ignores: list[_Ignore]) -> list[tuple[Path, list[_Ig
         with contextlib.suppress(OSError):  # a folder, or not ours to read: then it says nothing
             lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
             ignores = [*ignores, _Ignore(folder, GitIgnoreSpec.from_lines(lines))]
-    return [(folder / name, ignores) for name in names if name not in _VERSION_CONTROL]
+    return [(folder / name, ignores) for name in names if name not in _NOT_WALKED]
 
 
 def _absolute(path: Path) -> Path:

@@ -81,15 +81,17 @@ def build_builtins(
     write: Callable[[str], object],
     show: Callable[[Any], object],
     names: Callable[[], dict[str, Any]],
+    write_error: Callable[[str], object] | None = None,
 ) -> dict[str, Any]:
     """The `__builtins__` of a cell's namespace.
 
     Args:
-        write: takes what is printed, to stdout and stderr alike.
+        write: takes what is printed to stdout.
+        write_error: takes what is printed to stderr; None means that `write` takes it too.
         show: takes the value of a cell's last line.
         names: gives the REPL's public names, for `globals()`, `locals()`, `vars()` and `dir()`.
     """
-    console = Console(write, names)
+    console = Console(write, write_error or write, names)
     return {
         **{name: getattr(builtins, name) for name in _SAFE_BUILTINS.split()},
         **{name: value for name, value in vars(builtins).items() if _is_exception(value)},

@@ -36,7 +36,13 @@ class ReplPool:
         self._executors = executors
         self._idle: dict[str, _Idle] = {}
         self._busy: dict[Executor, Scope | None] = {}
-        self.close = weakref.finalize(self, executors.close)
+        self._at_end = weakref.finalize(self, executors.close)
+
+    def close(self) -> None:
+        """End all REPLs, and what is kept for the next ones. The pool can be used again."""
+        self._idle.clear()
+        self._busy.clear()
+        self._executors.close()
 
     async def open(self, context: ContextRef, scope: Scope | None) -> str:
         """A new REPL over a context; returns the id of its state. It loads while its user goes on."""

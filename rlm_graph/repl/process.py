@@ -191,7 +191,7 @@ class ProcessExecutor:
                 f"interrupted, and was killed"
             )
         except (EOFError, OSError) as error:
-            reason = f"the cell ended the REPL's process ({self._worker.epitaph() or error})"
+            reason = f"the cell ended the REPL's process ({await asyncio.to_thread(self._worker.epitaph) or error})"
         except wire.FrameError as error:
             reason = f"the REPL's process broke the protocol ({error}) and was killed"
         await self.close()

@@ -60,9 +60,14 @@ class Stream:
 class Console:
     """One REPL's output and names, and the functions over them. Only these functions reach a cell."""
 
-    def __init__(self, write: Callable[[str], object], names: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        write_error: Callable[[str], object],
+        names: Callable[[], dict[str, Any]],
+    ) -> None:
         self._names = names
-        self.sys = guards.facade("sys", _sys_contents(Stream(write)), why=_SYS_WHY)
+        self.sys = guards.facade("sys", _sys_contents(Stream(write), Stream(write_error)), why=_SYS_WHY)
 
     def _public_names(self) -> dict[str, Any]:
         return {
@@ -252,15 +257,15 @@ _SYS_WHY = (
 )
 
 
-def _sys_contents(stream: Stream) -> dict[str, Any]:
+def _sys_contents(stdout: Stream, stderr: Stream) -> dict[str, Any]:
     names = (
         "maxsize maxunicode version version_info hexversion byteorder float_info int_info hash_info platform "
         "getsizeof intern get_int_max_str_digits set_int_max_str_digits getrecursionlimit"
     )
     return {
         **{name: getattr(sys, name) for name in names.split()},
-        "stdout": stream,
-        "stderr": stream,
+        "stdout": stdout,
+        "stderr": stderr,
         "argv": [""],
         "exit": _exit,
         "exc_info": _exc_info,
