@@ -10,11 +10,7 @@ from rlm_graph.errors import ConfigError
 
 
 class RLMConfig(BaseModel):
-    """Settings of one run. Bad values are refused here, with the field, the value and the range.
-
-    Raises:
-        ConfigError: a value is out of its range or of the wrong type, or a name is unknown.
-    """
+    """Settings of one run. A bad value, or an unknown name, is refused with a ConfigError when one is made."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True

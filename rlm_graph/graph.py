@@ -3,17 +3,17 @@
 state <- InitREPL(context)                    init_repl
 hist  <- [Metadata(state)]                    init_repl
 while True:
-code <- LLM(hist)                         generate_code
-(state, stdout) <- REPL(state, code)      execute_repl
-hist <- hist || code || Metadata(stdout)  truncate_observation
-if state[Final] is set: return it         route -> finalize
+    code <- LLM(hist)                         generate_code
+    (state, stdout) <- REPL(state, code)      execute_repl
+    hist <- hist || code || Metadata(stdout)  truncate_observation
+    if state[Final] is set: return it         route -> finalize
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -23,7 +23,7 @@ from langgraph.cache.base import BaseCache
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
-from langgraph.types import Checkpointer, Command
+from langgraph.types import Checkpointer, Command, StateUpdate
 
 from rlm_graph import prompts
 from rlm_graph.blocking import run_blocking
@@ -183,6 +183,34 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             if scope is not None:
                 await self.repls.close_scope(scope)
 
+    def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
+        """Change a state; see `CompiledStateGraph`. A context that is written goes into the store here too."""
+        return super().bulk_update_state(config, self._updates(supersteps))
+
+    async def abulk_update_state(
+        self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]
+    ) -> RunnableConfig:
+        """As `bulk_update_state`."""
+        return await super().abulk_update_state(config, await asyncio.to_thread(self._updates, supersteps))
+
+    def _updates(self, supersteps: Sequence[Sequence[StateUpdate]]) -> list[list[StateUpdate]]:
+        return [
+            [
+                update._replace(values=self._referenced(update.values)) if isinstance(update.values, dict) else update
+                for update in step
+            ]
+            for step in supersteps
+        ]
+
+    def _referenced(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Values for channels, with a reference in the place of a context."""
+        context = values.get("context")
+        if context is None or ContextRef.is_ref_state(context):
+            return dict(values)
+        if context == "" and values.get("messages"):  # a chat through a form, whose field was left empty
+            return {name: value for name, value in values.items() if name != "context"}
+        return {**values, "context": self.repls.store.put(context).to_state()}
+
     def _scoped(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Scope | None]:
         """The config with a scope for the run's REPLs, where no checkpoint can lead back to them.
 
@@ -203,9 +231,7 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             return Command(graph=given.graph, update=update, resume=given.resume, goto=given.goto)
         if not isinstance(given, dict):
             return given  # None: the run goes on from its checkpoint
-        prepared = dict(given)
-        if prepared.get("context") is not None and not ContextRef.is_ref_state(prepared["context"]):
-            prepared["context"] = self.repls.store.put(prepared["context"]).to_state()
+        prepared = self._referenced(given)
         if prepared.get("messages"):
             messages = convert_to_messages(prepared["messages"])
             prepared["messages"] = messages

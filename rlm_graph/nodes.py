@@ -63,7 +63,7 @@ class Nodes:
             raise ConfigError("query: '' is not allowed: must be a question (or give `messages` with a human message)")
         context = await self._context(state.get("context"), query)
         repl, variables = state.get("repl"), state.get("repl_variables", {})
-        if repl is None or not self.repls.is_alive(repl):
+        if not self.repls.is_alive(repl, context):
             repl, variables = await self.repls.open(context, _configurable(config, SCOPE_KEY)), {}
         return {
             "query": query,
@@ -194,8 +194,8 @@ class Nodes:
             return {"messages": [_marked(HumanMessage(prompts.REMINDER), "observation")]}
         settings = self._settings()
         outcomes = [Done(**_as_done(outcome)) for outcome in state["outcomes"]]
-        left = settings.max_iterations - state["iterations"]
-        text = prompts.sendable(prompts.observation(outcomes, len(state["cells"]), settings, left))
+        used = {"iterations": state["iterations"], "sub_calls": state["sub_calls"]}
+        text = prompts.sendable(prompts.observation(outcomes, len(state["cells"]), settings, **used))
         return {"messages": [_marked(HumanMessage(text), "observation")], "outcomes": [], "cells": []}
 
     async def finalize(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002

@@ -26,12 +26,13 @@ def system(config: RLMConfig) -> str:
     sub_calls = _sub_calls(config) if config.max_sub_calls else _NO_SUB_CALLS
     example = _EXAMPLE if config.max_sub_calls else ""
     return f"""\
-You answer a question about a context that is too long to be shown to you. It is in a Python REPL, as the variable \
-`context`. You see only what your code prints. Work step by step: write code, read what it printed, go on.
+You answer a question about a context that is not shown to you, because it can be of any length. It is in a Python \
+REPL, as the variable `context`. You see only what your code prints. Work step by step: write code, read what it \
+printed, go on.
 
 Write code in a fenced block:
 ```repl
-print(type(context), len(context))
+print(context[:300])
 ```
 It runs at once, and the next message shows you what it printed. Variables, functions and imports stay for the next \
 block. Write one block per turn, then stop: do not guess its output.
@@ -50,21 +51,28 @@ everything; keep the rest in variables.
 - A block may compute for {config.sandbox_timeout:g} seconds; waiting for sub-calls is not counted.
 
 What pays:
-- Look first: print the type, the sizes, a few short samples. Find out how the context is built before you search it.
+- Look first: samples from the beginning, the middle and the end. Find out how the context is built, and what repeats, \
+before you search it. If a search gives thousands of hits, look for what is rare among them.
 - What Python can decide (find, filter, count, sort, parse, compare), let Python decide: it is exact and free. Never \
 count by reading.
-- What needs understanding, ask the sub-model, on the pieces that Python has selected; then let Python count and join \
-its answers.
-- Return the variable: `FINAL(result)`. Do not retype what a variable holds; it can be longer than any reply.
-- Check the result once (print a part of it) before you submit it. If the context does not hold the answer, say so.
+- What needs understanding, ask the sub-model; then let Python count and join its answers. Filter by words first only \
+where the words cannot be missed.
+- Print a result in one block, read it, and submit it in the next. If the question can be read in two ways, answer \
+the likelier one and say which. If the context does not hold the answer, say so.
+- Return the variable, in the form that the question asks for: `FINAL(result)`. Do not retype what a variable holds; \
+it can be longer than any reply.
 {example}"""
 
 
 _NO_SUB_CALLS = "- There are no sub-calls in this run: Python alone must do."
 
+TOKENS_PER_LABEL = 40
+"""Output tokens that one item's line in a sub-model's answer may take, with a margin."""
+
 
 def _sub_calls(config: RLMConfig) -> str:
     fat = min(config.sub_call_max_input_chars, 200_000)
+    items = max(1, min(100, config.sub_max_tokens // TOKENS_PER_LABEL))
     recursive = (
         f"\n- `rlm_query(prompt, context=part)`: hands a part of the context to a helper that has a REPL of its own "
         f"(up to {config.max_recursion_depth - 1} levels deep); for a part that is itself too long to be read at once."
@@ -73,8 +81,9 @@ def _sub_calls(config: RLMConfig) -> str:
     )
     return f"""\
 - `llm_query(prompt)`: asks a language model, returns its answer as a str. It sees nothing but the prompt: put the \
-text in. One prompt holds up to {config.sub_call_max_input_chars:,} characters, so give it much at once (about \
-{fat:,} characters) rather than a line at a time.
+text in. A prompt holds up to {config.sub_call_max_input_chars:,} characters. To read or to search, give it much at \
+once (about {fat:,} characters); to label items, about {items} items, because its answer is limited too \
+({config.sub_max_tokens:,} tokens).
 - `llm_query_batched(prompts)`: the same for a list of prompts, {config.max_concurrency} at a time, answers in order. \
 Much faster than a loop. A failed call raises SubCallError.
 - In all {config.max_sub_calls:,} sub-calls.{recursive}"""
@@ -83,26 +92,30 @@ Much faster than a loop. A failed call raises SubCallError.
 _EXAMPLE = """
 Example. Question: "In how many of the reviews does the writer say that delivery was late?" First turn:
 ```repl
-print(type(context), len(context))
-print([(len(r), r[:80]) for r in context[:3]])
+for i in (0, len(context) // 2, len(context) - 1):
+    print(i, len(context[i]), context[i][:150])
 ```
-It shows a list of 1,200 short texts. Second turn:
+It shows short texts of a shop's customers. No list of words finds every complaint, so all are labelled. Second turn:
 ```repl
-candidates = [r for r in context if any(w in r.lower() for w in ("late", "deliver", "arriv", "wait"))]
-groups = [candidates[i : i + 50] for i in range(0, len(candidates), 50)]
+import re
+groups = [range(i, min(i + 50, len(context))) for i in range(0, len(context), 50)]
 prompts = [
     "For each numbered review: does its writer say that delivery was late? "
-    "Answer one line each, `number: yes` or `number: no`.\\n\\n"
-    + "\\n\\n".join(f"{n}. {r}" for n, r in enumerate(group))
+    "One line each: `number: yes`, `number: no` or `number: unclear`.\\n\\n"
+    + "\\n\\n".join(f"{i}. {context[i]}" for i in group)
     for group in groups
 ]
-answers = llm_query_batched(prompts)
-late = sum(line.strip().lower().endswith("yes") for answer in answers for line in answer.splitlines())
-print(len(candidates), len(groups), late, answers[0][:200])
+labels = {}
+for answer in llm_query_batched(prompts):
+    labels.update((int(i), label.lower()) for i, label in re.findall(r"(\\d+)\\W+(yes|no|unclear)", answer, re.I))
+late = [i for i, label in labels.items() if label == "yes"]
+unclear = [i for i, label in labels.items() if label == "unclear"]
+print(len(labels), "of", len(context), "labelled;", len(late), "late;", len(unclear), "unclear")
+print([context[i][:100] for i in late[:2] + unclear[:3]])
 ```
-It shows `380 8 143 0: no ...`, which looks right. Third turn:
+It shows `1200 of 1200 labelled; 143 late; 0 unclear` and texts that fit. Third turn:
 ```repl
-FINAL(late)
+FINAL(len(late))
 ```
 """
 
@@ -144,8 +157,16 @@ PREFIX_CHARS = 200
 """Characters of the context that the root model is shown."""
 
 
-def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, iterations_left: int) -> str:
-    """What the root model sees of the cells that it wrote: the beginning of the output, and how much there was."""
+def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, *, iterations: int, sub_calls: int) -> str:
+    """What the root model sees of the cells that it wrote: the beginning of the output, and how much there was.
+
+    Args:
+        outcomes: How the cells ended; the last one may have failed.
+        cells: How many the reply had.
+        config: The limits of the run.
+        iterations: Turns used.
+        sub_calls: Sub-calls used.
+    """
     parts = [_printed(outcomes, config.metadata_prefix_chars)]
     last = outcomes[-1]
     if last.error is not None:
@@ -156,12 +177,21 @@ def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, iterati
     if any(done.lost for done in outcomes):
         parts.append("The REPL was started anew: variables of earlier blocks are gone, `context` is there.")
     changed = {name: done.variables[name] for done in outcomes for name in done.changed if name in done.variables}
+    changed = {name: value for name, value in changed.items() if len(name.strip("_")) > 1}  # not what a loop leaves
     if changed:
         parts.append(f"Variables set:\n{_named(changed)}")
     parts += [note for done in outcomes for note in done.notes]
-    if iterations_left <= 3:
-        parts.append(f"Turns left: {iterations_left}. Submit with FINAL(value) before they run out.")
+    parts.append(_left(config, iterations, sub_calls))
     return "\n\n".join(parts)
+
+
+def _left(config: RLMConfig, iterations: int, sub_calls: int) -> str:
+    """What the run may still use."""
+    turns = config.max_iterations - iterations
+    left = f"Left: {turns:,} of {config.max_iterations:,} turns"
+    if config.max_sub_calls:
+        left += f", {config.max_sub_calls - sub_calls:,} of {config.max_sub_calls:,} sub-calls"
+    return f"{left}." + (" Submit with FINAL(value) before the turns run out." if turns <= 3 else "")
 
 
 def _printed(outcomes: Iterable[Done], limit: int) -> str:

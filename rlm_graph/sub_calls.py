@@ -73,10 +73,8 @@ class SubCalls:
         except RLMError as limit:
             await executor.fail(call.id, "limit", prompts.sub_call_limit(limit))
             return
-        prompt = call.args[0]
-        emit("sub_call_start", iteration, prompt, id=call.id, prompt_chars=len(prompt))
         try:
-            answer = await self._ask(call, config)
+            answer = await self._ask(call, iteration, config)
         except (ModelAuthError, UnknownModelError):
             raise
         except (ModelError, SubCallRefused) as failure:
@@ -94,15 +92,17 @@ class SubCalls:
         if call.function == "llm_query" and other is not None and other not in self._models:
             raise SubCallRefused("value", prompts.no_such_model(other, list(self._models)))
 
-    async def _ask(self, call: Call, config: RunnableConfig) -> str:
+    async def _ask(self, call: Call, iteration: int, config: RunnableConfig) -> str:
         prompt, other = call.args
         if call.function == "rlm_query":
             context = _context(other)
             if self._ask_child is not None:
+                emit("sub_call_start", iteration, prompt, id=call.id, prompt_chars=len(prompt), child=True)
                 return await self._ask_child(prompt, prompt if context is None else context, config)
             # The last level: a plain call, with the context in the prompt.
             prompt, other = prompts.last_level(prompt, context), None
         async with self._free:
+            emit("sub_call_start", iteration, prompt, id=call.id, prompt_chars=len(prompt), child=False)
             return str(await self._tool.ainvoke({"prompt": prompt, "model": other}, config))
 
     async def _llm_query(self, prompt: str, config: RunnableConfig, model: str | None = None) -> str:

@@ -61,7 +61,7 @@ def make_rlm(serve: Callable[..., ScriptedServer], store: ContextStore) -> Itera
 
     yield make
     for rlm in graphs:
-        rlm.repls.close()
+        rlm.close()
 
 
 @pytest.fixture(params=["none", "memory", "sqlite"])

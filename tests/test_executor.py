@@ -97,7 +97,7 @@ async def test_variables_are_told(repl: Repl) -> None:
     """All of them described, which of them the cell bound, and the beginning of each repr."""
     await repl.run("a = 1")
     done = await repl.run("b = ['secret'] * 3")
-    assert done.variables == {"a": "int: 1", "b": "list of 3"}
+    assert done.variables == {"a": "int 1", "b": "list of 3"}
     assert done.changed == ("b",)
     assert done.reprs["b"] == "['secret', 'secret', 'secret']"
 

@@ -523,6 +523,32 @@ def test_a_second_question_on_a_thread_starts_anew_with_the_variables(make_rlm: 
     assert "kept" in shown[3]
 
 
+def test_a_second_question_may_bring_another_context(make_rlm: MakeRLM) -> None:
+    """Then it gets a REPL over that one."""
+    config = thread()
+    rlm = make_rlm([code("old = 1\nFINAL(context)")] * 2, checkpointer=InMemorySaver())
+    assert rlm.invoke({"query": "?", "context": "first"}, config)["answer"] == "first"
+    second = rlm.invoke({"query": "?", "context": "second"}, config)
+    assert second["answer"] == "second"
+    assert "Variables from" not in rlm.server.requests[-1].text
+
+
+def test_a_context_that_is_written_into_a_state_goes_into_the_store(make_rlm: MakeRLM) -> None:
+    """Studio's "edit state" and `update_state` write past the input."""
+    config, saver = thread(), InMemorySaver()
+    rlm = make_rlm([code("FINAL(context)")] * 2, checkpointer=saver)
+    rlm.invoke({"query": "?", "context": "first"}, config)
+    rlm.update_state(config, {"context": "CANARY-" + "x" * 1000 + "-5f1"})
+    assert "-5f1" not in repr(saver.blobs) + repr(saver.writes) + repr(rlm.get_state(config).values)
+    assert rlm.invoke({"query": "again?"}, config)["answer"].endswith("x-5f1")
+
+
+def test_an_empty_field_of_a_chat_form_is_no_context(make_rlm: MakeRLM) -> None:
+    """The conversation is, as if it had been left out."""
+    given = {"messages": [("user", "What is it?")], "context": ""}
+    assert make_rlm([code("FINAL(context)")]).invoke(given)["answer"] == "What is it?"
+
+
 def test_another_branch_never_sees_the_variables_of_this_one(make_rlm: MakeRLM) -> None:
     """Time travel to before a cell: the REPL that is alive belongs to another state, and is not used."""
     saver, config = InMemorySaver(), thread()

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def surroundings(serve: Callable[..., ScriptedServer], tmp_path: Path) -> Iterator[dict[str, str]]:
+def surroundings(serve: Callable[..., ScriptedServer], tmp_path: Path) -> dict[str, str]:
     """A folder with the files that the README names, and a server in the place of OpenAI's."""
 
     def reply(request: Request) -> str:
@@ -36,7 +36,7 @@ def surroundings(serve: Callable[..., ScriptedServer], tmp_path: Path) -> Iterat
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"2024-01-01T00:00:00 ERROR service=pay timeout in {name}\n")
-    yield {
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         "OPENAI_API_KEY": "x",
         "OPENAI_BASE_URL": serve(reply).base_url,

@@ -3,7 +3,7 @@
     app.py            the commands and their options; imports nothing heavy, so that `--help` is at once
     settings.py       the options that are the settings of a run
     ask.py            what `ask` does, in the order in which it happens
-    model_choice.py   which model answers when none is named; the library never makes this choice
+    model_choice.py   which model answers when none is named; `create_rlm` never makes this choice
     progress.py       what stderr shows while a run goes on
     screen.py         stdout and stderr: the answer goes to the one, everything else to the other
     ending.py         how a command ends: one line and an exit code, whatever happened

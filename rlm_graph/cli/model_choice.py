@@ -6,7 +6,7 @@
     OLLAMA_HOST, or 127.0.0.1:11434     if Ollama runs there and has a model
     otherwise                           the offline rules
 
-Only the command line chooses; `create_rlm` takes the models that it is given.
+Only the command line and the served graph (`studio/`) choose; `create_rlm` takes the models that it is given.
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ NUMBER_CHARS = 60
 
 
 def describe(value: Any) -> str:
-    """Type and size of a value, and a number itself: `list of 1,200`, `str of 5,000 chars`, `int: 42`.
+    """Type and size of a value, and a number itself: `list of 1,200`, `str of 5,000 chars`, `int 42`.
 
     Never a piece of a text: it may be a piece of the context, which nobody sees unless the code prints it.
     Runs no code of the value's own.
     """
     kind = type(value)
     if kind in _NUMBERS:
-        return f"{kind.__name__}: {bounded_repr(value, NUMBER_CHARS)}"
+        return f"{kind.__name__} {bounded_repr(value, NUMBER_CHARS)}"
     if isinstance(value, str):
         return f"{kind.__name__} of {str.__len__(value):,} chars"
     if kind in _SIZED:

@@ -20,8 +20,13 @@ class Scope:
 
 
 @dataclass
-class _Idle:
+class _Live:
+    """A REPL, the context that it has, and the run that it ends with."""
+
     executor: Executor
+    context: str
+    """The context's sha256."""
+
     scope: Scope | None
 
 
@@ -34,8 +39,8 @@ class ReplPool:
     def __init__(self, executors: ExecutorFactory, store: ContextStore) -> None:
         self.store = store
         self._executors = executors
-        self._idle: dict[str, _Idle] = {}
-        self._busy: dict[Executor, Scope | None] = {}
+        self._idle: dict[str, _Live] = {}
+        self._busy: dict[Executor, _Live] = {}
         self._at_end = weakref.finalize(self, executors.close)
 
     def close(self) -> None:
@@ -48,28 +53,29 @@ class ReplPool:
         """A new REPL over a context; returns the id of its state. It loads while its user goes on."""
         manifest = await asyncio.to_thread(self.store.local_manifest, context)
         executor = await asyncio.to_thread(self._executors, manifest)
-        return await self._keep(executor, scope)
+        return await self._keep(_Live(executor, context.sha256, scope))
 
     @property
     def alive(self) -> int:
         """How many REPLs are alive."""
         return len(self._idle) + len(self._busy)
 
-    def is_alive(self, state_id: str | None) -> bool:
-        """Whether a REPL is in that state."""
-        return state_id in self._idle
+    def is_alive(self, state_id: str | None, context: ContextRef) -> bool:
+        """Whether a REPL is in that state, over that context."""
+        live = self._idle.get(state_id or "")
+        return live is not None and live.context == context.sha256
 
     def take(self, state_id: str) -> Executor | None:
         """The REPL in that state, for one user at a time; None if there is none (any more)."""
-        idle = self._idle.pop(state_id, None)
-        if idle is None:
+        live = self._idle.pop(state_id, None)
+        if live is None:
             return None
-        self._busy[idle.executor] = idle.scope
-        return idle.executor
+        self._busy[live.executor] = live
+        return live.executor
 
     async def put_back(self, executor: Executor) -> str:
         """Give a REPL back after a cell; returns the id of the state that it is in now."""
-        return await self._keep(executor, self._busy.pop(executor, None))
+        return await self._keep(self._busy.pop(executor))
 
     async def discard(self, executor: Executor) -> None:
         """Close a REPL that was in the middle of a cell."""
@@ -78,15 +84,15 @@ class ReplPool:
 
     async def close_scope(self, scope: Scope) -> None:
         """Close the REPLs of a run that has ended."""
-        ended = [state_id for state_id, idle in self._idle.items() if idle.scope is scope]
+        ended = [state_id for state_id, live in self._idle.items() if live.scope is scope]
         for state_id in ended:
             await self._idle.pop(state_id).executor.close()
-        for executor in [executor for executor, its in self._busy.items() if its is scope]:
+        for executor in [executor for executor, live in self._busy.items() if live.scope is scope]:
             await self.discard(executor)
 
-    async def _keep(self, executor: Executor, scope: Scope | None) -> str:
+    async def _keep(self, live: _Live) -> str:
         state_id = uuid.uuid4().hex
-        self._idle[state_id] = _Idle(executor, scope)
+        self._idle[state_id] = live
         while len(self._idle) > self.MAX_IDLE:
             oldest = next(iter(self._idle))
             await self._idle.pop(oldest).executor.close()

@@ -27,6 +27,7 @@ from typing import Any
 
 from rlm_graph.repl import wire
 from rlm_graph.repl.describe import bounded_repr, describe
+from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.policy import build_builtins, compile_cell
 
 MAX_STDOUT_CHARS = 200_000
@@ -238,7 +239,9 @@ class Repl:
         return {name: value for name, value in self._namespace.items() if not name.startswith("__")}
 
     def _variables(self) -> dict[str, Any]:
-        return {name: value for name, value in self._names().items() if name not in ("context", "answer")}
+        """What the cells have made; an imported module is no variable."""
+        ours = ("context", "answer")
+        return {n: value for n, value in self._names().items() if n not in ours and not isinstance(value, Facade)}
 
     def _restore_reserved(self) -> list[str]:
         notes = []

@@ -1,0 +1,280 @@
+"""LangGraph's own server on the exported graph: driven in process, and started as its users start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph_sdk import get_sync_client
+
+from rlm_graph import RLMConfig
+from rlm_graph.testing import Request, ScriptedServer
+
+PROJECT = Path(__file__).parent.parent
+CANARY = "xyzzy-canary"  # that of studio_session.py, which can only be imported beside a langgraph.json
+
+CELLS = {
+    "How long is it?": [
+        "total = len(context)\nprint(total, llm_query('a note'))",
+        "FINAL(f'{total} characters')",
+    ],
+    "And twice that?": ["FINAL(total * 2)"],
+    "How many?": ["FINAL(len(context))"],
+    "What is it?": ["FINAL(context)"],
+    "Can you stop?": ["print('not yet')", "FINAL('the best there is')"],
+    "Are you stuck?": ["sum(range(10**12))", "FINAL('free again')"],
+}
+"""The cells that the root model writes, question by question."""
+
+
+def root(request: Request) -> str:
+    """The root model: the next cell of the last question that it is asked."""
+    asked = [(at, message["content"]) for at, message in enumerate(request.messages) if message["role"] == "user"]
+    at, question = max((at, known) for at, text in asked for known in CELLS if known in text)
+    written = sum(message["role"] == "assistant" for message in request.messages[at:])
+    return f"Working.\n```repl\n{CELLS[question][written]}\n```"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to serve from: the server writes its threads beside the `langgraph.json`."""
+    if not find_spec("langgraph_api"):
+        pytest.fail("these tests need the extra 'studio': pip install -e '.[studio]'")
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copy(PROJECT / "langgraph.json", folder)
+    shutil.copytree(PROJECT / "studio", folder / "studio", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "secret.txt").write_text("a secret of the host's")
+    return folder
+
+
+def surroundings(folder: Path, **more: str) -> dict[str, str]:
+    """The environment without anybody's keys and models."""
+    foreign = re.compile(r".*_API_KEY|.*_BASE_URL|(RLM_GRAPH|OLLAMA|OPENAI|LANGSMITH|LANGGRAPH)_.*")
+    kept = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
+    own = {"RLM_GRAPH_HOME": str(folder / "home"), "LANGSMITH_TRACING": "false", "LANGGRAPH_NO_VERSION_CHECK": "true"}
+    return {**kept, **own, **more}
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ScriptedServer]:
+    """The models of the session."""
+    with ScriptedServer({"root": root, "sub": "noted"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def session(folder: Path, server: ScriptedServer) -> dict[str, Any]:
+    """What a caller of the server sees; `log` is what the server wrote meanwhile."""
+    models = {"RLM_GRAPH_MODEL": "openai:root", "RLM_GRAPH_SUB_MODEL": "openai:sub"}
+    ended = subprocess.run(
+        [sys.executable, str(PROJECT / "tests" / "studio_session.py")],
+        cwd=folder,
+        env=surroundings(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="any", **models),
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert ended.returncode == 0, ended.stderr[-5000:]
+    return {**json.loads(ended.stdout), "log": ended.stderr}
+
+
+def chunks(session: dict[str, Any], mode: str) -> list[Any]:
+    """What the stream of the first run held in one of its modes."""
+    return [data for event, data in session["chunks"] if event == mode]
+
+
+def test_the_graph_is_offered_with_its_description(session: dict[str, Any]) -> None:
+    """The server has one assistant: the graph of `langgraph.json`."""
+    assert session["assistant"]["graph_id"] == session["assistant"]["name"] == "rlm"
+    assert "question about a context" in session["assistant"]["description"]
+
+
+def test_algorithm_1_is_drawn(session: dict[str, Any]) -> None:
+    """Its lines are the nodes, and the one decision is two conditional edges."""
+    edges = {(edge["source"], edge["target"], edge.get("conditional", False)) for edge in session["graph"]["edges"]}
+    assert edges == {
+        ("__start__", "init_repl", False),
+        ("init_repl", "generate_code", False),
+        ("generate_code", "execute_repl", False),
+        ("execute_repl", "truncate_observation", False),
+        ("truncate_observation", "generate_code", True),
+        ("truncate_observation", "finalize", True),
+        ("finalize", "__end__", False),
+    }
+
+
+def test_the_input_form_takes_a_question_a_context_and_messages(session: dict[str, Any]) -> None:
+    """A context is a text, a list or an object; messages are messages, so that a chat can be had."""
+    fields = session["schemas"]["input_schema"]["properties"]
+    assert set(fields) == {"query", "context", "messages"}
+    assert all(field["description"] for field in fields.values())
+    assert fields["query"]["type"] == "string"
+    assert fields["context"]["anyOf"][:2] == [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    assert {"type": "object"} in fields["context"]["anyOf"]
+    assert {"$ref": "#/$defs/HumanMessage"} in fields["messages"]["items"]["oneOf"]
+
+
+def test_the_output_is_the_result_and_nothing_else(session: dict[str, Any]) -> None:
+    """Each of its fields is described."""
+    fields = session["schemas"]["output_schema"]["properties"]
+    assert {"answer", "status", "answered_by", "messages", "iterations", "sub_calls"} <= set(fields)
+    assert not {"context", "cells", "outcomes", "repl"} & set(fields)
+    assert all(field["description"] for field in fields.values())
+
+
+@pytest.mark.parametrize("schema", ["context_schema", "config_schema"])
+def test_every_setting_is_shown_with_its_description_and_default(session: dict[str, Any], schema: str) -> None:
+    """Under both names that the server has for run-time settings."""
+    shown = session["schemas"][schema]["properties"]
+    assert {name: field["default"] for name, field in shown.items()} == RLMConfig().model_dump()
+    assert all(field["description"] for field in shown.values())
+
+
+def test_a_run_streams_in_every_mode(session: dict[str, Any]) -> None:
+    """Values, each node's update, our events, and the root model's tokens as they come."""
+    assert chunks(session, "values")[-1]["answer"] == "2012 characters"
+    assert [node for update in chunks(session, "updates") for node in update] == [
+        "init_repl",
+        *("generate_code", "execute_repl", "truncate_observation") * 2,
+        "finalize",
+    ]
+    events = [chunk["rlm_event"]["type"] for chunk in chunks(session, "custom")]
+    cell = ["iteration_start", "code_generated"]
+    sub_call = ["sub_call_start", "sub_call_end"]
+    assert events == [*cell, *sub_call, "code_executed", *cell, "code_executed", "final_answer"]
+    tokens = [message["content"] for message, _ in chunks(session, "messages") if message["type"] == "AIMessageChunk"]
+    assert len(tokens) > 10
+    assert "total = len(context)" in "".join(tokens)
+
+
+def test_the_state_says_how_the_answer_came_about(session: dict[str, Any]) -> None:
+    """A thread's state has the result, and the messages with their usage."""
+    values = session["state"]["values"]
+    told = {name: values[name] for name in ("answer", "status", "answered_by", "iterations", "sub_calls")}
+    assert told == {
+        "answer": "2012 characters",
+        "status": "complete",
+        "answered_by": "submitted",
+        "iterations": 2,
+        "sub_calls": 1,
+    }
+    usage = [message["usage_metadata"] for message in values["messages"] if message["type"] == "ai"]
+    assert [bool(each) for each in usage] == [True, True, False]
+    assert session["state"]["next"] == []
+
+
+def test_the_history_has_a_checkpoint_for_every_step(session: dict[str, Any]) -> None:
+    """Input, start and eight steps, the newest first."""
+    nodes = [checkpoint["next"] for checkpoint in reversed(session["history"])]
+    loop = [["generate_code"], ["execute_repl"], ["truncate_observation"]]
+    assert nodes == [["__start__"], ["init_repl"], *loop, *loop, ["finalize"], []]
+
+
+def test_the_context_is_in_no_checkpoint_stream_or_log(session: dict[str, Any], server: ScriptedServer) -> None:
+    """It is behind a reference, and the root model was sent none of it."""
+    assert session["state"]["values"]["context"]["context_ref"]["chars"] == 2012
+    assert CANARY not in json.dumps(session)
+    assert CANARY not in json.dumps([request.body for request in server.requests])
+
+
+def test_a_second_question_has_the_variables_and_the_context_of_the_first(session: dict[str, Any]) -> None:
+    """Asked as a chat would ask it, on the server's own checkpointer."""
+    assert session["second"]["answer"] == "4024"
+    assert session["second"]["iterations"] == 1
+    questions = [m["content"] for m in session["second"]["messages"] if m["type"] == "human"]
+    assert questions[0] == "How long is it?"
+    assert questions[-1] == "And twice that?"
+    assert session["second"]["messages"][-1]["content"] == "4024"
+
+
+def test_a_list_is_a_list_in_the_repl(session: dict[str, Any]) -> None:
+    """Three texts are three items."""
+    assert session["list"]["answer"] == "3"
+
+
+def test_a_text_that_names_a_file_of_the_host_is_only_text(session: dict[str, Any]) -> None:
+    """A caller must not be able to read the host's files."""
+    assert session["path"]["answer"].endswith("secret.txt")
+    assert "a secret of the host's" not in json.dumps(session)
+
+
+def test_a_run_takes_settings(session: dict[str, Any]) -> None:
+    """After one iteration of one, the root model is asked for its best answer."""
+    told = [session["settings"][name] for name in ("answer", "answered_by", "iterations")]
+    assert told == ["the best there is", "forced", 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("bad setting", "ConfigError", "max_iterations: 0 is not allowed: must be a whole number from 1 to 10000"),
+        ("no question", "ConfigError", "must be a question"),
+        ("empty context", "ContextEmptyError", "empty"),
+    ],
+)
+def test_a_bad_input_ends_the_run_with_a_sentence(session: dict[str, Any], name: str, error: str, words: str) -> None:
+    """The caller gets our error's name and words."""
+    assert session[name]["__error__"]["error"] == error
+    assert words in session[name]["__error__"]["message"]
+
+
+def test_nothing_blocks_the_servers_event_loop(session: dict[str, Any]) -> None:
+    """The server refuses blocking calls, and met none: also where a worker was killed."""
+    assert session["blocking_is_refused"]
+    assert session["stuck"]["answer"] == "free again"
+    assert "BlockingError" not in session["log"]
+
+
+def test_the_log_says_which_models_answer_and_why(session: dict[str, Any]) -> None:
+    """Once, when the server starts."""
+    assert session["log"].count("model: openai:root, sub-model openai:sub (RLM_GRAPH_MODEL is set)") == 1
+
+
+@pytest.fixture
+def offline(folder: Path) -> Iterator[tuple[str, Path]]:
+    """`langgraph dev` as its users start it, without model or key; gives its address and its log."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = folder / "dev.log"
+    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
+    # A port on which no Ollama answers: the discard service's.
+    env = surroundings(folder, OLLAMA_HOST="127.0.0.1:9")
+    with log.open("wb") as written:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=written, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while b"Application started up" not in log.read_bytes():
+            assert process.poll() is None, log.read_text()[-5000:]
+            assert time.monotonic() < deadline, log.read_text()[-5000:]
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}", log
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+
+
+def test_langgraph_dev_answers_offline_by_rules(offline: tuple[str, Path]) -> None:
+    """Without model or key the server starts, says so, counts exactly, and refuses what needs a language model."""
+    address, log = offline
+    with get_sync_client(url=address) as client:
+        lines = "INFO started\nERROR disk full\nERROR disk full\n"
+        counted = client.runs.wait(None, "rlm", input={"query": "How many lines contain ERROR?", "context": lines})
+        assert "2 lines" in counted["answer"]  # type: ignore[call-overload]
+        refused = client.runs.wait(
+            None, "rlm", input={"query": "Is the author happy?", "context": lines}, raise_error=False
+        )
+        assert refused["__error__"]["error"] == "NeedsLanguageModelError"  # type: ignore[call-overload]
+    assert "model: offline rules" in log.read_text()
