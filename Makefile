@@ -1,9 +1,10 @@
 # Everything below makes its own .venv from the pinned versions in constraints.txt.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check soak bench studio format clean
@@ -12,11 +13,13 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "make: no $(PYTHON) here: install Python 3.11, or name another (make PYTHON=python3.12)"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1" -c constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[html,office,studio]" --group dev
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	    { echo "make: $(PYTHON) is no Python 3.11 or newer: install one, or name it (make PYTHON=python3.12)"; exit 1; }
+	@echo "making $(VENV) (a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade "pip>=25.1"
+	@$(PIP) -e ".[html,office,studio]" --group dev
+	@touch $@
 
 demo: $(STAMP) ## answer a counting question over the whole Python standard library; no key needed
 	@$(BIN)/python examples/demo.py
@@ -32,8 +35,9 @@ check: $(STAMP) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## the figures of the README, beside the official `rlms`
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt rlms psutil
+bench: $(STAMP) ## the figures of the README, beside the official rlms
+	test -x .venv-rlms/bin/python || $(PYTHON) -m venv .venv-rlms
+	.venv-rlms/bin/python -m pip install --quiet --disable-pip-version-check rlms==0.1.3
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/memory.py
 
@@ -45,4 +49,4 @@ format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format .
 
 clean: ## remove what was made here
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .demo
+	rm -rf $(VENV) .venv-rlms dist build .mypy_cache .ruff_cache .demo

@@ -19,6 +19,8 @@ CANCEL_TIMEOUT_S = 5.0
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+_cleaning: set[asyncio.Task[None]] = set()  # an event loop holds its tasks weakly
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -35,6 +37,19 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def clean_up(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine from sync code at the end of something, and wait for it where that is possible.
+
+    An abandoned generator ends when it is collected, which may be in the event loop's own thread: there it only starts.
+    """
+    loop = _running_loop()
+    if threading.current_thread() is _thread:
+        _cleaning.add(task := loop.create_task(coroutine))
+        task.add_done_callback(_cleaning.discard)
+    else:
+        run_blocking(coroutine)
+
+
 async def _ended(coroutine: Coroutine[Any, Any, T], ended: threading.Event) -> T:
     """The coroutine, and a mark when it has ended: a cancelled future is done long before what it stood for."""
     try:
@@ -44,13 +59,13 @@ async def _ended(coroutine: Coroutine[Any, Any, T], ended: threading.Event) -> T
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
-    global _loop
+    global _loop, _thread
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=_loop.run_forever, name="rlm-graph", daemon=True)
-            thread.start()
-            atexit.register(_stop, _loop, thread)
+            _thread = threading.Thread(target=_loop.run_forever, name="rlm-graph", daemon=True)
+            _thread.start()
+            atexit.register(_stop, _loop, _thread)
         return _loop
 
 

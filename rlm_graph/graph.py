@@ -26,7 +26,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer, Command, StateUpdate
 
 from rlm_graph import prompts
-from rlm_graph.blocking import run_blocking
+from rlm_graph.blocking import clean_up, run_blocking
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef, ContextStore, home_store, process_store
 from rlm_graph.errors import ConfigError
@@ -169,8 +169,7 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         try:
             yield from super().stream(self._prepared(input), config, **options)
         finally:
-            if scope is not None:
-                run_blocking(self.repls.close_scope(scope))
+            clean_up(self.repls.end(scope))
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> AsyncIterator[Any]:  # noqa: A002
         """Run the graph; see `CompiledStateGraph.astream`."""
@@ -180,8 +179,7 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             async for chunk in super().astream(prepared, config, **options):
                 yield chunk
         finally:
-            if scope is not None:
-                await self.repls.close_scope(scope)
+            await self.repls.end(scope)
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
         """Change a state; see `CompiledStateGraph`. A context that is written goes into the store here too."""
@@ -211,17 +209,15 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             return {name: value for name, value in values.items() if name != "context"}
         return {**values, "context": self.repls.store.put(context).to_state()}
 
-    def _scoped(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Scope | None]:
-        """The config with a scope for the run's REPLs, where no checkpoint can lead back to them.
+    def _scoped(self, config: RunnableConfig | None) -> tuple[RunnableConfig, Scope]:
+        """The config of a run with a scope for its REPLs, which are kept where a checkpoint can lead back to them.
 
         It also gets a limit of steps that is never reached. A config that comes from a parent's node carries 25, which
         is 8 iterations; what limits a run is `max_iterations`.
         """
-        own: RunnableConfig = {**(config or {}), "recursion_limit": STEPS_LIMIT}
         inherited = ensure_config(config)["configurable"].get("__pregel_checkpointer")
-        if self.checkpointer or (self.checkpointer is None and inherited):
-            return own, None
-        scope = Scope()
+        scope = Scope(keeps=bool(self.checkpointer or (self.checkpointer is None and inherited)))
+        own: RunnableConfig = {**(config or {}), "recursion_limit": STEPS_LIMIT}
         return {**own, "configurable": {**own.get("configurable", {}), SCOPE_KEY: scope}}, scope
 
     def _prepared(self, given: Any) -> Any:

@@ -21,7 +21,7 @@ from rlm_graph.ledger import Ledger, usage_of
 from rlm_graph.models import Model, model_name
 from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text
 from rlm_graph.repl.executor import Call, Done, Executor
-from rlm_graph.repl.pool import ReplPool, Scope
+from rlm_graph.repl.pool import ReplPool
 from rlm_graph.state import Outcome, RLMState, role
 from rlm_graph.sub_calls import AskChild, SubCalls
 
@@ -62,9 +62,9 @@ class Nodes:
         if not query.strip():
             raise ConfigError("query: '' is not allowed: must be a question (or give `messages` with a human message)")
         context = await self._context(state.get("context"), query)
-        repl, variables = state.get("repl"), state.get("repl_variables", {})
-        if not self.repls.is_alive(repl, context):
-            repl, variables = await self.repls.open(context, _configurable(config, SCOPE_KEY)), {}
+        repl, variables, scope = state.get("repl"), state.get("repl_variables", {}), _configurable(config, SCOPE_KEY)
+        if not self.repls.adopt(repl, context, scope):
+            repl, variables = await self.repls.open(context, scope), {}
         return {
             "query": query,
             "context": context.to_state(),
@@ -119,17 +119,17 @@ class Nodes:
 
     async def execute_repl(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """(state, stdout) ← REPL(state, code)."""
-        settings, ledger = self._settings(), None
+        settings = self._settings()
         if state["typed_answer"] is not None:
             return {"outcomes": [], "answer": state["typed_answer"]}
         if not state["cells"]:
             return {"outcomes": []}
-        ledger = _ledger(state, config, settings)
-        executor = self.repls.take(state["repl"] or "")
+        ledger, scope = _ledger(state, config, settings), _configurable(config, SCOPE_KEY)
+        executor = self.repls.take(state["repl"] or "", scope)
         is_new = executor is None
         if executor is None:
             context = await self._context(state["context"], state["query"])
-            executor = self.repls.take(await self.repls.open(context, _configurable(config, SCOPE_KEY)))
+            executor = self.repls.take(await self.repls.open(context, scope), scope)
             assert executor is not None
         try:
             done = await self._run_cells(executor, state["cells"], state["iterations"], settings, ledger, config)
@@ -367,6 +367,3 @@ def _configurable(config: RunnableConfig, key: str) -> Any:
 
 def _with_configurable(config: RunnableConfig, values: Mapping[str, Any]) -> RunnableConfig:
     return {**config, "configurable": {**config.get("configurable", {}), **values}}
-
-
-__all__ = ["LEDGER_KEY", "SCOPE_KEY", "Nodes", "Scope", "route"]

@@ -19,6 +19,7 @@ from langchain_core.tracers.schemas import Run as TracedRun
 from langgraph.checkpoint.memory import InMemorySaver
 
 from rlm_graph import ConfigError, MaxSubCallsExceeded, ModelError, RLMConfig, create_rlm, load_context
+from rlm_graph.blocking import run_blocking
 from rlm_graph.errors import ContextEmptyError, ContextTypeError, MissingKeyError, ModelAuthError, UnknownModelError
 from rlm_graph.testing import Reply, Request
 from tests import reference
@@ -587,6 +588,36 @@ def _repl_processes() -> set[str]:
     tasks = Path("/proc/self/task").glob("*/children")
     pids = [pid for task in tasks for pid in task.read_text().split()]
     return {pid for pid in pids if b"rlm_graph.repl.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def test_idle_repls_are_kept_up_to_a_number(make_rlm: MakeRLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ended runs; a run that is under way keeps its REPL, however many there are."""
+    rlm = make_rlm(lambda request: code("FINAL(context)"), checkpointer=InMemorySaver())
+    monkeypatch.setattr(rlm.repls, "MAX_IDLE", 3)
+    under_way = rlm.stream({"query": "?", "context": "mine"}, thread(), stream_mode="updates")
+    assert "init_repl" in next(under_way)
+    for _ in range(6):
+        rlm.invoke({"query": "?", "context": "others"}, thread())
+    assert rlm.repls.alive == 4
+    assert list(under_way)[-1]["finalize"]["status"] == "complete"
+    assert rlm.repls.alive == 3
+
+
+def test_an_abandoned_run_ends_when_it_is_collected(make_rlm: MakeRLM) -> None:
+    """Also in the thread of the event loop, where nothing can be waited for."""
+    rlm = make_rlm(lambda request: code("print(1)"))
+    abandoned = [rlm.stream({"query": "?", "context": "t"}, stream_mode="updates")]
+    next(abandoned[0])
+
+    async def collect() -> None:
+        abandoned.clear()
+
+    run_blocking(collect())
+    for _ in range(200):
+        if not rlm.repls.alive:
+            break
+        time.sleep(0.01)
+    assert not rlm.repls.alive
 
 
 async def test_a_cancelled_run_ends_its_worker(make_rlm: MakeRLM) -> None:

@@ -1,0 +1,91 @@
+"""Long runs: left out by default, run by .ci/run (`make soak`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph.checkpoint.sqlite import SqliteSaver
+
+from rlm_graph import RLMConfig
+from rlm_graph.testing import Reply, Request
+
+pytestmark = pytest.mark.soak
+
+
+def test_a_hundred_iterations_cost_no_more_at_the_end(make_rlm: Callable[..., Any], tmp_path: Path) -> None:
+    """Checkpoints hold references and growth: not the context, not the variables, not all messages again."""
+    path = tmp_path / "checkpoints.sqlite"
+    sizes: list[int] = []
+
+    def root(request: Request) -> str:
+        sizes.append(_stored(path))
+        turn = request.model_index
+        return "```repl\nFINAL(len(big))\n```" if turn == 120 else f"```repl\nbig = context * 2\nprint({turn})\n```"
+
+    with SqliteSaver.from_conn_string(str(path)) as saver:
+        rlm = make_rlm(root, checkpointer=saver, config=RLMConfig(max_iterations=200))
+        result = rlm.invoke({"query": "?", "context": "x" * 10_000_000}, {"configurable": {"thread_id": "1"}})
+    assert result["answer"] == "20000000"
+    early, late = sizes[30] - sizes[10], sizes[120] - sizes[100]
+    assert late < 1.5 * early
+    assert sizes[120] < 5_000_000
+
+
+def _stored(path: Path) -> int:
+    """Bytes of all rows."""
+    with sqlite3.connect(path) as database:
+        (checkpoints,) = database.execute(
+            "select sum(length(checkpoint) + length(metadata)) from checkpoints"
+        ).fetchone()
+        (writes,) = database.execute("select sum(length(value)) from writes").fetchone()
+    database.close()
+    return int((checkpoints or 0) + (writes or 0))
+
+
+def test_thousands_of_sub_calls_land_at_their_own_prompts(make_rlm: Callable[..., Any]) -> None:
+    """Batches, threads and loops at once, with answers that come in any order."""
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+wrong = []
+def check(prompts, answers):
+    wrong.extend((p, a) for p, a in zip(prompts, answers) if a != 're:' + p)
+for n in range(5):
+    batch = [f'batch {n} {i}' for i in range(300)]
+    check(batch, llm_query_batched(batch))
+def lane(n):
+    prompts = [f'lane {n} {i}' for i in range(20)]
+    check(prompts, [llm_query(p) for p in prompts])
+with ThreadPoolExecutor(40) as pool:
+    list(pool.map(lane, range(40)))
+FINAL([len(wrong), wrong[:3]])
+"""
+
+    async def sub(request: Request) -> Reply:
+        await asyncio.sleep((hash(request.text) % 20) / 1000)
+        return Reply(text=f"re:{request.text}")
+
+    config = RLMConfig(max_sub_calls=5000, max_concurrency=128, sandbox_timeout=600)
+    rlm = make_rlm([f"```repl{program}```"], sub, config=config)
+    result = rlm.invoke({"query": "?", "context": "text"})
+    assert json.loads(result["answer"]) == [0, []]
+    assert result["sub_calls"] == rlm.server.count(model="sub") == 2300
+
+
+async def test_many_runs_at_once_share_one_loop(make_rlm: Callable[..., Any]) -> None:
+    """Fifty runs over ten contexts, each with its own REPL and its own answer."""
+
+    def root(request: Request) -> str:
+        turns = sum(message["role"] == "assistant" for message in request.messages)
+        return ["```repl\nkept = context * 2\n```", "```repl\nFINAL(kept)\n```"][turns]
+
+    rlm = make_rlm(root)
+    asked = [{"query": "?", "context": f"text {i % 10}"} for i in range(50)]
+    results = await rlm.abatch(asked)
+    assert [result["answer"] for result in results] == [f"text {i % 10}" * 2 for i in range(50)]
+    assert not rlm.repls.alive
