@@ -52,6 +52,9 @@ class Done:
     stdout_chars: int = 0
     """Characters that it printed in all."""
 
+    stderr: str = ""
+    """The beginning of what it wrote to stderr (logging and warnings too)."""
+
     error: str | None = None
     """The traceback, or what ended the cell; None if it ran to its end."""
 

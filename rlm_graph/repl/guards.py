@@ -55,23 +55,43 @@ DEFINABLE = _dunders(
 """Dunder names that a cell may bind: the methods of its classes. `__del__` runs at times nobody foresees, `__reduce__`,
 `__class__` and `__getattribute__` mislead the host's own code about what an object is."""
 
-_NATIVE_DUNDERS = (
-    DEFINABLE
-    - _dunders("getattr setattr delattr get set delete set_name init_subclass getstate setstate")
-    | _dunders(
-        "name qualname module match_args members abstractmethods isabstractmethod wrapped cause context "
-        "suppress_context notes parameters metadata bound constraints covariant contravariant supertype total "
-        "required_keys optional_keys value type_params text_signature debug"
-    )
+_NATIVE_DUNDERS = DEFINABLE - _dunders(
+    "getattr setattr delattr get set delete set_name init_subclass getstate setstate"
+) | _dunders(
+    "name qualname module match_args members abstractmethods isabstractmethod wrapped cause context "
+    "suppress_context notes parameters metadata bound constraints covariant contravariant supertype total "
+    "required_keys optional_keys value type_params text_signature debug"
 )
 _OWN_DUNDERS = _dunders("get set delete set_name init_subclass")
-_STORABLE_DUNDERS = (
-    DEFINABLE
-    - _dunders("slots")
-    | _dunders("name qualname wrapped cause context suppress_context notes dict")
+_STORABLE_DUNDERS = DEFINABLE - _dunders("slots") | _dunders(
+    "name qualname wrapped cause context suppress_context notes dict"
 )
 _REFUSED = frozenset(
-    ["gi_frame", "gi_code", "gi_yieldfrom", "cr_frame", "cr_code", "cr_await", "cr_origin", "ag_frame", "ag_code", "ag_await", "tb_frame", "tb_next", "f_back", "f_builtins", "f_code", "f_globals", "f_locals", "f_trace", "f_generator", "co_code", "co_consts", "mro", "exc_traceback"]
+    [
+        "gi_frame",
+        "gi_code",
+        "gi_yieldfrom",
+        "cr_frame",
+        "cr_code",
+        "cr_await",
+        "cr_origin",
+        "ag_frame",
+        "ag_code",
+        "ag_await",
+        "tb_frame",
+        "tb_next",
+        "f_back",
+        "f_builtins",
+        "f_code",
+        "f_globals",
+        "f_locals",
+        "f_trace",
+        "f_generator",
+        "co_code",
+        "co_consts",
+        "mro",
+        "exc_traceback",
+    ]
 )
 LOADABLE_NAMES = DEFINABLE | _dunders("name doc class import debug")
 """Dunder names that a cell may read as plain variables."""
@@ -144,7 +164,7 @@ _WRITABLE: tuple[type, ...] = (
 )
 """Classes of the host whose instances a cell makes for itself, and whose public attributes programs do set."""
 
-_CONTENTS: tuple[type, ...] = (types.SimpleNamespace, BaseException)
+CONTENTS: tuple[type, ...] = (types.SimpleNamespace, BaseException)
 """Classes of the host whose instances hold in `__dict__` nothing but what a cell put there."""
 
 
@@ -196,8 +216,10 @@ def write(value: Any, name: str) -> Any:
         return value
     if issubclass(kind, _WRITABLE) and (not name.startswith("_") or issubclass(kind, BaseException)):
         return value
-    what = f"the class `{value.__name__}`" if issubclass(kind, type) else f"a `{kind.__name__}` object"
-    raise AttributeError(
+    if issubclass(kind, Facade):
+        raise TypeError(f"cannot set or delete `{name}` on {value!r}: modules cannot be changed; use a variable")
+    what = f"the class `{value.__name__}`" if issubclass(kind, type) else f"a {kind.__name__} object"
+    raise TypeError(
         f"cannot set or delete `{name}` on {what}: only objects of classes made here can be changed; "
         f"make a class of your own (a subclass, for instance), or keep the value in a variable or a dict"
     )
@@ -223,6 +245,9 @@ class ExplainingFacade(Facade):
         module = self.__dict__["__name__"]
         why = self.__dict__["_why"]
         raise AttributeError(f"`{module}.{name}` is not available here: {why}")
+
+
+Facade.__name__ = ExplainingFacade.__name__ = "module"  # the name that a cell's errors give
 
 
 def facade(name: str, contents: Mapping[str, Any], *, why: str = "") -> Any:
@@ -260,9 +285,7 @@ def _subscripted(cls: type, item: Any) -> types.GenericAlias:
     return types.GenericAlias(cls, item)
 
 
-TYPE = type.__new__(
-    _TypeLike, "type", (), {"__class_getitem__": classmethod(_subscripted), "__module__": "builtins"}
-)
+TYPE = type.__new__(_TypeLike, "type", (), {"__class_getitem__": classmethod(_subscripted), "__module__": "builtins"})
 """`type` in a cell: one argument, and never a metaclass."""
 
 _STANDS_FOR: dict[type, type] = {TYPE: type}
@@ -312,7 +335,11 @@ def build_class(body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
             )
         keywords["metaclass"] = real
     for base in types.resolve_bases(bases):
-        if not (type(base) is not _TypeLike and isinstance(base, type) and _is_base(base)):
+        if type(base) is _TypeLike:
+            raise TypeError(
+                f"class {name}: metaclasses are not available; use `__init_subclass__` or a class decorator"
+            )
+        if not (isinstance(base, type) and _is_base(base)):
             shown = base.__name__ if isinstance(base, type) else type(base).__name__
             raise TypeError(f"class {name}: `{shown}` cannot be a base class here; hold an instance of it instead")
     return builtins.__build_class__(body, name, *bases, **keywords)
@@ -394,7 +421,7 @@ def _read_disclosed(value: Any, name: str) -> Any:
 def disclosed(value: Any) -> Any:
     """`value` as a cell may see it: no modules, frames or code; stand-ins for metaclasses."""
     if isinstance(value, types.ModuleType | types.FrameType | types.CodeType | types.TracebackType | types.CellType):
-        raise AttributeError(f"a {type(value).__name__} object is not available here")
+        raise AttributeError(f"a {type(value).__name__} is not available here")  # noqa: TRY004 - so that hasattr is False
     if type(value) is tuple:
         return tuple(disclosed(item) for item in value)
     if isinstance(value, type) and issubclass(value, type):
@@ -412,7 +439,7 @@ def _read_dict(value: Any, name: str) -> Any:
         return types.MappingProxyType({key: item for key, item in vars(value).items() if not is_dunder(key)})
     if issubclass(kind, Facade):
         return {key: item for key, item in vars(value).items() if not key.startswith("_")}
-    if not issubclass(kind, type) and (is_made(value) or issubclass(kind, _CONTENTS)):
+    if not issubclass(kind, type) and (is_made(value) or issubclass(kind, CONTENTS)):
         return value.__dict__
     raise AttributeError(refusal(name))
 
@@ -527,16 +554,20 @@ def get_attribute(value: Any, name: str, default: Any = _MISSING, /) -> Any:
     """The builtin `getattr`."""
     _check_name(name)
     try:
-        kind = kind_of(name)
-        if kind == "guarded":
-            return read(value, name)
-        if kind == "refused":
-            raise AttributeError(refusal(name))
-        return getattr(own(value, name) if kind == "private" else value, name)
+        return _get(value, name)
     except AttributeError:
         if default is _MISSING:
             raise
         return default
+
+
+def _get(value: Any, name: str) -> Any:
+    kind = kind_of(name)
+    if kind == "refused":
+        raise AttributeError(refusal(name))
+    if kind == "guarded":
+        return read(value, name)
+    return getattr(own(value, name) if kind == "private" else value, name)
 
 
 def has_attribute(value: Any, name: str, /) -> bool:

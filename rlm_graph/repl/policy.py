@@ -92,7 +92,7 @@ def build_builtins(
         names: gives the REPL's public names, for `globals()`, `locals()`, `vars()` and `dir()`.
     """
     console = Console(write, write_error or write, names)
-    return {
+    public = {
         **{name: getattr(builtins, name) for name in _SAFE_BUILTINS.split()},
         **{name: value for name, value in vars(builtins).items() if _is_exception(value)},
         **{name: _refused_builtin(name, why) for name, why in _REFUSED_BUILTINS.items()},
@@ -102,8 +102,11 @@ def build_builtins(
         "hasattr": guards.has_attribute,
         "setattr": guards.set_attribute,
         "delattr": guards.delete_attribute,
+    }
+    return {
+        **public,
         "__build_class__": guards.build_class,
-        "__import__": build_importer(console),
+        "__import__": build_importer(console, public),
         "__name__": guards.CELL_MODULE,
         "__doc__": None,
         READ: guards.read,
@@ -281,7 +284,9 @@ class _Policy(RestrictingNodeTransformer):
         node.value = self._expression(node.value)
         if not isinstance(node.ctx, ast.Load):
             if not guards.is_storable(name):
-                self.error(node, f"the attribute `{name}` cannot be set or deleted: {_BIND_INSTEAD.get(name, _INTERNAL)}")
+                self.error(
+                    node, f"the attribute `{name}` cannot be set or deleted: {_BIND_INSTEAD.get(name, _INTERNAL)}"
+                )
             node.value = self._checked(node.value, name, WRITE)
             return node
         kind = guards.kind_of(name)
@@ -505,7 +510,7 @@ class _Policy(RestrictingNodeTransformer):
 
     visit_AsyncFunctionDef = visit_AsyncFor = visit_AsyncWith = visit_Await = _no_event_loop
 
-    # Left as they are: the base class guards or refuses them. -----------------------------------------------------------
+    # Left as they are: the base class guards or refuses them. -----------------------------------------------
 
     visit_Subscript = visit_Starred = visit_For = visit_With = visit_TryStar = visit_NamedExpr = _native
     visit_Match = visit_match_case = visit_MatchSingleton = visit_MatchSequence = visit_MatchOr = _native
@@ -576,7 +581,9 @@ def _self_check(place: ast.stmt) -> ast.stmt:
         ops=[ast.NotIn()],
         comparators=[ast.Name(MADE_SET, ast.Load())],
     )
-    call = ast.Call(func=ast.Name(OWN, ast.Load()), args=[ast.Name("self", ast.Load()), ast.Constant("self")], keywords=[])
+    call = ast.Call(
+        func=ast.Name(OWN, ast.Load()), args=[ast.Name("self", ast.Load()), ast.Constant("self")], keywords=[]
+    )
     check = ast.If(test, [ast.Expr(call)], [])
     copy_locations(check, place)
     return check

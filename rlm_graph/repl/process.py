@@ -220,16 +220,17 @@ class ProcessExecutor:
         """What a frame says, checked as coming from an attacker."""
         if header["kind"] == "call":
             return _call(header, parts)
-        if header["kind"] != "done" or len(parts) != 4:
+        if header["kind"] != "done" or len(parts) != 5:
             raise wire.FrameError(f"a {header['kind']!r} frame of {len(parts)} parts")
-        stdout, error, answer = (wire.decode(part) for part in parts[:3])
+        stdout, stderr, error, answer = (wire.decode(part) for part in parts[:4])
         left = 0.0 if self._interrupted else self._left_s
         return Done(
             stdout=stdout,
             stdout_chars=max(wire.field(header, "stdout_chars", int), len(stdout)),
+            stderr=stderr,
             error=error if wire.field(header, "failed", bool) else None,
             answer=answer if wire.field(header, "answered", bool) else None,
-            **_outcome(parts[3]),
+            **_outcome(parts[4]),
             elapsed_s=self._timeout_s - left,
         )
 

@@ -33,6 +33,9 @@ from rlm_graph.repl.policy import build_builtins, compile_cell
 MAX_STDOUT_CHARS = 200_000
 """Characters of a cell's output that leave the worker; the root model is shown fewer."""
 
+MAX_STDERR_CHARS = 2_000
+"""Characters of what a cell writes to stderr that leave the worker."""
+
 MAX_ERROR_CHARS = 8_000
 """Characters of a traceback that leave the worker: its end, where the reason is."""
 
@@ -185,13 +188,14 @@ def _failure(kind: str, message: str) -> BaseException:
 class Output:
     """What the cell prints: the beginning is kept, all of it is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self.clear()
 
     def clear(self) -> None:
         """Begin a new cell."""
         self._pieces: list[str] = []
-        self._room = MAX_STDOUT_CHARS
+        self._room = self._limit
         self.chars = 0
 
     def write(self, text: str) -> int:
@@ -216,7 +220,8 @@ class Repl:
         self._context = context
         self._host = host
         self._alarm = alarm
-        self._output = Output()
+        self._output = Output(MAX_STDOUT_CHARS)
+        self._errors = Output(MAX_STDERR_CHARS)
         self._cells = 0
         self._submitted: Any = _NOTHING
         self._functions: dict[str, Any] = {
@@ -227,7 +232,9 @@ class Repl:
             "FINAL_VAR": self._final_var(),
             "SUBMIT": self._submit(),
         }
-        builtins = build_builtins(write=self._output.write, show=self._show, names=self._names)
+        builtins = build_builtins(
+            write=self._output.write, write_error=self._errors.write, show=self._show, names=self._names
+        )
         builtins |= {"SubCallError": SubCallError, "MaxSubCallsExceeded": MaxSubCallsExceeded}
         builtins |= self._functions
         self._namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
@@ -343,6 +350,7 @@ class Repl:
         self._cells += 1
         filename = f"<cell {self._cells}>"
         self._output.clear()
+        self._errors.clear()
         self._host.forget_replies()
         self._submitted = _NOTHING
         before = {name: id(value) for name, value in self._variables().items()}
@@ -370,6 +378,7 @@ class Repl:
                 "answered": answer is not None,
             },
             wire.encode(self._output.text()),
+            wire.encode(self._errors.text()),
             wire.encode((error or "")[-MAX_ERROR_CHARS:]),
             wire.encode(answer or ""),
             json.dumps({**outcome, "notes": notes}).encode(),

@@ -8,7 +8,8 @@ write to the process's own stdout are replaced (`rebuilt.py`, `copies.py`, `cons
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -51,16 +52,17 @@ _WHY_NOT = {
 }
 
 
-def build_importer(console: Console) -> Callable[..., Any]:
-    """The `__import__` of a cell, with the facades that write to this console."""
-    modules = {name: dict(contents) for name, contents in LISTED.items()}
-    for more in (REBUILT, COPIES, console.modules()):
-        for name, contents in more.items():
+def build_importer(console: Console, builtins: dict[str, Any]) -> Callable[..., Any]:
+    """The `__import__` of a cell, with the facades that write to this console; `builtins` is a module too."""
+    modules: dict[str, dict[str, Any]] = {name: dict(contents) for name, contents in LISTED.items()}
+    tables: tuple[Mapping[str, dict[str, Any]], ...] = (REBUILT, COPIES, console.modules())
+    for table in tables:
+        for name, contents in table.items():
             modules.setdefault(name, {}).update(contents)
-    explanations = {**PATHS, **console.explanations()}
+    explanations: dict[str, tuple[dict[str, Any], str]] = {**PATHS, **console.explanations()}
     for name, (contents, _) in explanations.items():
         modules.setdefault(name, {}).update(contents)
-    modules["builtins"] = console.builtins()
+    modules["builtins"] = builtins
     facades = {
         name: console.sys
         if name == "sys"
@@ -95,6 +97,8 @@ def _importer(facades: MappingProxyType[str, Any]) -> Callable[..., Any]:
             raise TypeError("the name of a module must be a str")
         if level:
             raise ImportError(f"`{'.' * level}{name}`: there are no packages here, so no relative imports")
+        if name not in facades and type(fromlist) is list and not fromlist and name in sys.modules:
+            return None  # C code, which takes the real module itself and drops this result: `datetime.strptime`
         if name not in facades:
             raise ModuleNotFoundError(_missing(name, facades), name=name)
         module = facades[name]

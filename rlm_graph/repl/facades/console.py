@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import inspect
 import pprint
 import sys
 import traceback
@@ -71,9 +72,7 @@ class Console:
 
     def _public_names(self) -> dict[str, Any]:
         return {
-            name: value
-            for name, value in self._names().items()
-            if name.isidentifier() and not guards.is_dunder(name)
+            name: value for name, value in self._names().items() if name.isidentifier() and not guards.is_dunder(name)
         }
 
     def _stream(self, name: str) -> Any:
@@ -168,7 +167,9 @@ class Console:
             error = sys.exception()
             return "NoneType: None\n" if error is None else "".join(_format(error, error.__traceback__, limit, chain))
 
-        def format_exception(exc: Any, value: Any = None, tb: Any = None, limit: int | None = None, chain: bool = True) -> list[str]:
+        def format_exception(
+            exc: Any, value: Any = None, tb: Any = None, limit: int | None = None, chain: bool = True
+        ) -> list[str]:
             """The lines that tell of an exception."""
             error = exc if value is None else value
             if not isinstance(error, BaseException):
@@ -179,7 +180,9 @@ class Console:
             """Print the exception being handled."""
             builtins.print(format_exc(limit, chain), end="", file=stream("stderr") if file is None else file)
 
-        def print_exception(exc: Any, value: Any = None, tb: Any = None, limit: int | None = None, file: Any = None, chain: bool = True) -> None:
+        def print_exception(
+            exc: Any, value: Any = None, tb: Any = None, limit: int | None = None, file: Any = None, chain: bool = True
+        ) -> None:
             """Print an exception."""
             text = "".join(format_exception(exc, value, tb, limit, chain))
             builtins.print(text, end="", file=stream("stderr") if file is None else file)
@@ -210,12 +213,12 @@ class Console:
         public_names = self._public_names
 
         def get_type_hints(obj: Any, *_namespaces: Any, include_extras: bool = False) -> dict[str, Any]:  # noqa: ARG001
-            """The annotations; one that is the text of a name is looked up, any other text is left: it is not evaluated."""
-            classes = reversed(obj.__mro__) if isinstance(obj, type) else [obj]
-            known = {**vars(builtins), **public_names()}
+            """The annotations. Text that is a name is looked up; any other text is left, and never evaluated."""
+            owners = reversed(obj.__mro__) if isinstance(obj, type) else [obj]
+            known = {**_BUILTIN_CLASSES, **public_names()}
             hints: dict[str, Any] = {}
-            for owner in classes:
-                found = owner.__dict__.get("__annotations__", {}) if isinstance(obj, type) else owner.__annotations__
+            for owner in owners:
+                found = inspect.get_annotations(owner)
                 for name, hint in found.items():
                     hints[name] = known.get(hint, hint) if type(hint) is str else hint
             return {name: guards.disclosed(hint) for name, hint in hints.items()}
@@ -245,6 +248,9 @@ class Console:
             "resetwarnings": ignore,
             "catch_warnings": catch_warnings,
         }
+
+
+_BUILTIN_CLASSES = {cls.__name__: cls for cls in guards.SUBCLASSABLE if cls.__module__ == "builtins"}
 
 
 def _exit(status: object = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copyreg
 import dataclasses
 import types
+from collections import defaultdict
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -85,7 +86,8 @@ def _deep(x: Any, kind: type, memo: dict[int, Any]) -> Any:
 def _rebuilt(x: Any, part: Callable[[Any], Any], memo: dict[int, Any] | None) -> Any:
     """An object of the same class with the same parts: what pickle would do, without leaving the class."""
     kind = type(x)
-    reduced = copyreg.dispatch_table.get(kind, lambda obj: obj.__reduce_ex__(4))(x)
+    reduce = copyreg.dispatch_table.get(kind)
+    reduced: Any = reduce(x) if reduce else x.__reduce_ex__(4)
     if isinstance(reduced, str):
         return x
     make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
@@ -95,12 +97,22 @@ def _rebuilt(x: Any, part: Callable[[Any], Any], memo: dict[int, Any] | None) ->
     if memo is not None:
         memo[id(x)] = made
     if state is not None:
+        _check_state(kind, state)
         _set_state(made, part(state))
     for item in items or ():
         made.append(part(item))
     for key, item in pairs or ():
         made[part(key)] = part(item)
     return made
+
+
+def _check_state(kind: type, state: Any) -> None:
+    """The copies of an object's parts are in `memo`, which `__deepcopy__` sees: not those of the host's objects."""
+    if guards.is_made_class(kind) or issubclass(kind, guards.CONTENTS):
+        return
+    for part in state if isinstance(state, tuple) else (state,):
+        if isinstance(part, dict) and any(str(name).startswith("_") for name in part):
+            raise TypeError(f"a {kind.__name__} cannot be copied")
 
 
 def _set_state(made: Any, state: Any) -> None:
@@ -148,14 +160,15 @@ def _as_tuple(obj: Any, factory: Callable[[list[Any]], Any]) -> Any:
 
 
 def _converted(obj: Any, part: Callable[[Any], Any]) -> Any:
-    kind = type(obj)
+    kind: Any = type(obj)
     if isinstance(obj, tuple) and hasattr(obj, "_fields"):
         return kind(*[part(item) for item in obj])
     if isinstance(obj, list | tuple):
         return kind(part(item) for item in obj)
+    if isinstance(obj, defaultdict):
+        return kind(obj.default_factory, {part(key): part(item) for key, item in obj.items()})
     if isinstance(obj, dict):
-        pairs = [(part(key), part(item)) for key, item in obj.items()]
-        return kind(obj.default_factory, pairs) if hasattr(kind, "default_factory") else kind(pairs)
+        return kind((part(key), part(item)) for key, item in obj.items())
     return deepcopy(obj)
 
 
@@ -168,7 +181,7 @@ def _check_instance(obj: Any, function: str) -> None:
         raise TypeError(f"{function}() should be called on dataclass instances")
 
 
-COPIES = MappingProxyType(
+COPIES: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
         "copy": {"copy": copy, "deepcopy": deepcopy, "replace": replace, "Error": TypeError},
         "dataclasses": {"asdict": asdict, "astuple": astuple},

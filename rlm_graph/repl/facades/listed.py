@@ -8,8 +8,8 @@ whatever `__new__` returns), `UserString` (its `format` is unguarded), `threadin
 
 from __future__ import annotations
 
-import _strptime  # noqa: F401 - datetime.strptime imports it when called, and a confined worker cannot
 import codecs
+import contextlib
 import importlib
 from types import MappingProxyType
 from typing import Any
@@ -26,13 +26,13 @@ _NAMES = {
     "b32encode b32decode b16encode b16decode b85encode b85decode a85encode a85decode encodebytes decodebytes",
     "binascii": "hexlify unhexlify crc32 crc_hqx b2a_hex a2b_hex b2a_base64 a2b_base64 Error",
     "bisect": "bisect bisect_left bisect_right insort insort_left insort_right",
-    "calendar": "MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY January February day_name day_abbr "
+    "calendar": "MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY day_name day_abbr "
     "month_name month_abbr monthrange isleap leapdays weekday timegm monthcalendar month calendar setfirstweekday "
     "firstweekday Calendar IllegalMonthError IllegalWeekdayError",
     "cmath": "acos acosh asin asinh atan atanh cos cosh e exp inf infj isclose isfinite isinf isnan log log10 nan "
     "nanj phase pi polar rect sin sinh sqrt tan tanh tau",
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
-    "collections.abc": "AsyncGenerator AsyncIterable AsyncIterator Awaitable Buffer ByteString Callable Collection "
+    "collections.abc": "AsyncGenerator AsyncIterable AsyncIterator Awaitable Buffer Callable Collection "
     "Container Coroutine Generator Hashable ItemsView Iterable Iterator KeysView Mapping MappingView MutableMapping "
     "MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
     "concurrent.futures": "ThreadPoolExecutor Future Executor as_completed wait ALL_COMPLETED FIRST_COMPLETED "
@@ -49,7 +49,7 @@ _NAMES = {
     "FloatOperation DecimalTuple MAX_PREC MAX_EMAX MIN_EMIN",
     "difflib": "SequenceMatcher Differ get_close_matches ndiff unified_diff context_diff restore IS_LINE_JUNK "
     "IS_CHARACTER_JUNK Match",
-    "enum": "auto unique member nonmember property global_enum_repr CONFORM EJECT KEEP STRICT FlagBoundary",
+    "enum": "auto unique member nonmember property CONFORM EJECT KEEP STRICT FlagBoundary",
     "fnmatch": "fnmatch fnmatchcase filter translate",
     "fractions": "Fraction",
     "functools": "cache cached_property cmp_to_key lru_cache partial partialmethod reduce",
@@ -108,8 +108,8 @@ _NAMES = {
     "override runtime_checkable",
     "unicodedata": "bidirectional category combining decimal decomposition digit east_asian_width is_normalized lookup "
     "mirrored name normalize numeric unidata_version",
-    "urllib.parse": "quote quote_plus quote_from_bytes unquote unquote_plus unquote_to_bytes urlencode urljoin urlparse "
-    "urlsplit urlunparse urlunsplit urldefrag parse_qs parse_qsl ParseResult SplitResult",
+    "urllib.parse": "quote quote_plus quote_from_bytes unquote unquote_plus unquote_to_bytes urlencode urljoin "
+    "urlparse urlsplit urlunparse urlunsplit urldefrag parse_qs parse_qsl ParseResult SplitResult",
     "uuid": "UUID uuid3 uuid4 uuid5 NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
     "zlib": "compress decompress crc32 adler32 compressobj decompressobj error",
 }
@@ -124,14 +124,16 @@ def _listed(module: str, names: str) -> MappingProxyType[str, Any]:
     """Those of the names that this version of Python has."""
     real = importlib.import_module(module)
     contents = {name: getattr(real, name) for name in names.split() if hasattr(real, name)}
-    SUBCLASSABLE.update(
-        value for name, value in contents.items() if isinstance(value, type) and name not in _NO_BASES
-    )
+    SUBCLASSABLE.update(value for name, value in contents.items() if isinstance(value, type) and name not in _NO_BASES)
     return MappingProxyType(contents)
 
 
 LISTED = MappingProxyType({module: _listed(module, names) for module, names in _NAMES.items()})
 """Contents of each facade, by its module's name."""
 
+# Imported by these functions when they are called; a confined worker cannot import any more.
+for _module in ("_strptime", "_pylong", "tokenize"):
+    with contextlib.suppress(ModuleNotFoundError):  # _pylong: from Python 3.12
+        importlib.import_module(_module)
 for _codec in _CODECS.split():
-    codecs.lookup(_codec)  # imports it: a confined worker cannot
+    codecs.lookup(_codec)

@@ -113,6 +113,9 @@ class PurePath:
     def __rtruediv__(self, other: Any) -> PurePath:
         return type(self)(other, self)
 
+    def __deepcopy__(self, memo: object) -> PurePath:
+        return self
+
     def __fspath__(self) -> str:
         return self._text
 
@@ -160,7 +163,32 @@ def _refuse(cls: type, names: Iterable[str]) -> None:
 
 _refuse(
     Path,
-    ["absolute", "chmod", "cwd", "exists", "expanduser", "glob", "home", "is_dir", "is_file", "iterdir", "mkdir", "open", "read_bytes", "read_text", "rename", "resolve", "rglob", "rmdir", "stat", "touch", "unlink", "walk", "write_bytes", "write_text"],
+    [
+        "absolute",
+        "chmod",
+        "cwd",
+        "exists",
+        "expanduser",
+        "glob",
+        "home",
+        "is_dir",
+        "is_file",
+        "iterdir",
+        "mkdir",
+        "open",
+        "read_bytes",
+        "read_text",
+        "rename",
+        "resolve",
+        "rglob",
+        "rmdir",
+        "stat",
+        "touch",
+        "unlink",
+        "walk",
+        "write_bytes",
+        "write_text",
+    ],
 )
 SUBCLASSABLE.update((PurePath, Path))
 

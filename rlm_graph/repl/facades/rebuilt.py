@@ -39,7 +39,9 @@ def make_dataclass(cls_name: str, fields: Any, *, bases: tuple[type, ...] = (), 
         if type(name) is not str or not name.isidentifier() or guards.is_dunder(name):
             raise TypeError(f"{name!r} cannot be a name of a dataclass or of a field")
     base = guards.build_class(_blank_class(cls_name), cls_name, *bases) if bases else object
-    cls = type(cls_name, (base,), {"__module__": guards.CELL_MODULE, "__annotations__": {f[0]: f[1] for f in specified}})
+    cls = type(
+        cls_name, (base,), {"__module__": guards.CELL_MODULE, "__annotations__": {f[0]: f[1] for f in specified}}
+    )
     for field in specified:
         if len(field) == 3:
             setattr(cls, field[0], field[2])
@@ -55,7 +57,7 @@ def _check_made(cls: Any, function: str) -> None:
 def _without_unsafe_match_args(cls: Any) -> Any:
     """A field named `format` is no positional pattern: a pattern reads the attribute without a guard."""
     if any(guards.kind_of(name) != "native" for name in cls.__dict__.get("__match_args__", ())):
-        cls.__match_args__ = ()
+        setattr(cls, "__match_args__", ())  # noqa: B010 - mypy knows it as final
     return cls
 
 
@@ -63,8 +65,23 @@ def _without_unsafe_match_args(cls: Any) -> Any:
 
 _BY_COMPILER = frozenset(
     f"__{word}__"
-    for word in ["module", "qualname", "annotations", "annotate", "classcell", "classdictcell", "firstlineno", "static_attributes", "type_params", "orig_bases", "conditional_annotations"]
+    for word in [
+        "module",
+        "qualname",
+        "annotations",
+        "annotate",
+        "classcell",
+        "classdictcell",
+        "firstlineno",
+        "static_attributes",
+        "type_params",
+        "orig_bases",
+        "conditional_annotations",
+    ]
 )
+
+
+_REAL_ENUMS: dict[Any, type] = {}
 
 
 class _EnumType(enum.EnumType):
@@ -76,26 +93,34 @@ class _EnumType(enum.EnumType):
                 raise TypeError(f"`{name}` cannot be defined in an Enum")
         return super().__new__(metacls, cls, bases, classdict, **options)
 
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, _REAL_ENUMS.get(cls, ())) or super().__instancecheck__(value)
+
+    def __subclasscheck__(cls, value: type) -> bool:
+        return issubclass(value, _REAL_ENUMS.get(cls, ())) or super().__subclasscheck__(value)
+
 
 class Enum(enum.Enum, metaclass=_EnumType):
     """`enum.Enum`."""
 
 
-class Flag(enum.Flag, Enum, metaclass=_EnumType):
+class Flag(enum.Flag, metaclass=_EnumType):
     """`enum.Flag`."""
 
 
-class IntEnum(enum.IntEnum, Enum, metaclass=_EnumType):
+class IntEnum(enum.IntEnum, metaclass=_EnumType):
     """`enum.IntEnum`."""
 
 
-class StrEnum(enum.StrEnum, Enum, metaclass=_EnumType):
+class StrEnum(enum.StrEnum, metaclass=_EnumType):
     """`enum.StrEnum`."""
 
 
-class IntFlag(enum.IntFlag, Flag, metaclass=_EnumType, boundary=enum.KEEP):
+class IntFlag(enum.IntFlag, metaclass=_EnumType, boundary=enum.KEEP):
     """`enum.IntFlag`."""
 
+
+_REAL_ENUMS.update({Enum: enum.Enum, Flag: enum.Flag})  # others derive from these in `enum`, but not here
 
 _ENUMS: tuple[Any, ...] = (Enum, Flag, IntEnum, StrEnum, IntFlag)
 for _enum in _ENUMS:

@@ -1,0 +1,7 @@
+print(sorted([3, 1], reverse=True), max("a", "bb", key=len), min([], default=0), sum([0.1] * 3), any([]), all([]), abs(-2), divmod(7, 2))
+print(list(enumerate("ab", 1)), list(zip([1], [2])), list(map(str, [1])), list(filter(None, [0, 1])), pow(2, 5, 7), round(2.5), chr(97))
+print(bin(5), oct(8), hex(255), bytes([65]), bytearray(b"x"), memoryview(b"ab")[0], complex(1, 2), frozenset([1]), slice(1, 2), ascii("é"))
+print(iter([1]).__next__(), next(iter([]), None), list(iter(lambda: 1, 1)), isinstance(1, (int, str)), issubclass(bool, int), callable(len), id(1) == id(1))
+print(int("ff", 16), float("1e3"), str(b"x", "ascii"), repr("q"), hash(1), object() is not None, Ellipsis, NotImplemented, type(...), __debug__)
+print(*range(3), sep=",", end="\n", flush=True)
+print(list(reversed("ab")), dict(a=1, **{"b": 2}), set("a"), tuple([1]), property(lambda s: 1) is not None, len(range(0, 9, 2)))
