@@ -326,6 +326,7 @@ def _outcome(done: Done, settings: RLMConfig, notes: list[str]) -> Outcome:
     return {
         "stdout": prompts.sendable(done.stdout[: settings.metadata_prefix_chars]),
         "stdout_chars": done.stdout_chars,
+        "stderr": prompts.sendable(done.stderr[: prompts.MAX_STDERR_CHARS]),
         "error": None if done.error is None else prompts.sendable(done.error[-prompts.MAX_ERROR_CHARS :]),
         "changed": {name: prompts.sendable(value) for name, value in list(changed.items())[: prompts.MAX_CHANGED + 1]},
         "notes": [*notes, *done.notes],

@@ -17,6 +17,9 @@ from rlm_graph.repl.executor import Done
 MAX_CHANGED = 20
 """Variables that an observation names."""
 
+MAX_STDERR_CHARS = 500
+"""Characters of what a cell wrote to stderr in an observation."""
+
 MAX_ERROR_CHARS = 1500
 """Characters of a traceback in an observation: its end, where the reason is."""
 
@@ -169,6 +172,8 @@ def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, *, iter
     """
     parts = [_printed(outcomes, config.metadata_prefix_chars)]
     last = outcomes[-1]
+    if last.stderr:
+        parts.append(f"Stderr:\n{_end(last.stderr, MAX_STDERR_CHARS).rstrip()}")
     if last.error is not None:
         where = (
             f" (block {len(outcomes)} of {cells}; the blocks after it were not run)" if len(outcomes) < cells else ""

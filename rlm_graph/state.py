@@ -125,6 +125,9 @@ class Outcome(TypedDict):
     stdout_chars: int
     """Characters that it printed in all."""
 
+    stderr: str
+    """The beginning of what it wrote to stderr."""
+
     error: str | None
     """The traceback; None if it ran to its end."""
 

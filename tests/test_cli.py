@@ -359,7 +359,7 @@ def test_a_terminal_is_shown_live_progress(text: str) -> None:
         assert running.wait(timeout=10) == 0
     os.close(ours)
     assert "iteration 1/25 · the root model thinks" in shown
-    assert "iteration 1/25 · a cell runs · sub-calls: 0 of 3 done, 3 running" in shown
+    assert "iteration 1/25 · a cell runs · sub-calls: 0 done, 3 running" in shown
     assert "tokens in, " in shown
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert max(len(line) for line in re.split("[\r\n]+", plain) if " · " in line) < 80

@@ -111,6 +111,14 @@ async def test_output_is_bounded_and_counted(repl: Repl) -> None:
     assert done.stdout_chars == 50_000_003
 
 
+async def test_stderr_is_apart_from_stdout(repl: Repl) -> None:
+    """`print(file=sys.stderr)`, logging and warnings go there."""
+    done = await repl.run("import sys, logging\nprint('out')\nprint('err', file=sys.stderr)\nlogging.warning('warned')")
+    assert done.stdout == "out\n"
+    assert done.stderr.startswith("err\n")
+    assert "warned" in done.stderr
+
+
 async def test_calls_are_answered(repl: Repl) -> None:
     """One, a batch in order, and from threads."""
     assert await repl.show("llm_query('a', model='m')") == "re:a"

@@ -382,11 +382,11 @@ def test_batched_sub_calls_run_at_once(make_rlm: MakeRLM) -> None:
     """Up to `max_concurrency` of them, in order in the result."""
     rlm = make_rlm(
         [code("r = llm_query_batched([str(i) for i in range(20)])\nFINAL(r)")],
-        lambda request: Reply(text=request.text, delay_s=0.05),
+        lambda request: Reply(text=request.text, delay_s=0.2),
         config=RLMConfig(max_concurrency=8),
     )
     assert json.loads(rlm.invoke({"query": "?", "context": "t"})["answer"]) == [str(i) for i in range(20)]
-    assert rlm.server.in_flight_max == 8
+    assert 4 < rlm.server.in_flight_max <= 8
 
 
 def test_threads_in_the_cell_run_at_once(make_rlm: MakeRLM) -> None:

@@ -107,7 +107,8 @@ def test_an_observation_tells_what_is_left() -> None:
 def test_an_observation_is_bounded() -> None:
     """However much was printed, set or raised."""
     variables = {f"name_{i}": "str of 5 chars" for i in range(1000)}
-    done = Done("z" * 200_000, 5_000_000, "E" * 8000, None, variables, {}, tuple(variables))
+    long = {"stdout": "z" * 200_000, "stdout_chars": 5_000_000, "stderr": "W" * 2000, "error": "E" * 8000}
+    done = Done(**long, variables=variables, changed=tuple(variables))
     told = observe(done)
     assert told.count("z") == 777
     assert "5,000,000" in told

@@ -212,8 +212,8 @@ class Progress:
         else:
             doing = [self._place(turn), turn.doing]
             if turn.sub_calls:
-                running = min(turn.sub_calls - turn.sub_calls_done, self._config.max_concurrency)
-                doing.append(f"sub-calls: {turn.sub_calls_done:,} of {turn.sub_calls:,} done, {running:,} running")
+                running = turn.sub_calls - turn.sub_calls_done
+                doing.append(f"sub-calls: {turn.sub_calls_done:,} done, {running:,} running")
         tokens = f"{self._spent.input_tokens:,} tokens in, {self._spent.output_tokens:,} out"
         spent = [tokens, *self._money(), _duration(self.elapsed_s)]
         self._spinner.update(text=Text(" · ".join(doing), no_wrap=True, overflow="ellipsis"))
