@@ -7,7 +7,7 @@ server; whoever changes a sentence plays a question through it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlm_graph.config import RLMConfig
@@ -50,7 +50,7 @@ In the REPL:
 Limits of this run:
 - {config.max_iterations} turns of yours.
 - Of what a block prints you see the first {config.metadata_prefix_chars:,} characters. Print samples and counts, not \
-everything; keep the rest in variables.
+everything, the most important line first; keep the rest in variables.
 - A block may compute for {config.sandbox_timeout:g} seconds; waiting for sub-calls is not counted.
 
 What pays:
@@ -58,10 +58,11 @@ What pays:
 before you search it. If a search gives thousands of hits, look for what is rare among them.
 - What Python can decide (find, filter, count, sort, parse, compare), let Python decide: it is exact and free. Never \
 count by reading.
-- What needs understanding, ask the sub-model; then let Python count and join its answers. Filter by words first only \
-where the words cannot be missed.
-- Print a result in one block, read it, and submit it in the next. If the question can be read in two ways, answer \
-the likelier one and say which. If the context does not hold the answer, say so.
+- What needs understanding, ask the sub-model, once for each distinct text; then let Python count and join its \
+answers. Filter by words first only where the words cannot be missed.
+- Do not trust an answer of the sub-model unseen: let Python check names, numbers and quotations against the context.
+- Print a result in one block, read it, and submit it in the next; when turns are short, do all in one block. If the \
+question can be read in two ways, take the likelier one. If the context does not hold the answer, say so.
 - Return the variable, in the form that the question asks for: `FINAL(result)`. Do not retype what a variable holds; \
 it can be longer than any reply.
 {example}"""
@@ -84,19 +85,19 @@ def _sub_calls(config: RLMConfig) -> str:
     )
     return f"""\
 - `llm_query(prompt)`: asks a language model, returns its answer as a str. It sees nothing but the prompt: put the \
-text in. A prompt holds up to {config.sub_call_max_input_chars:,} characters. To read or to search, give it much at \
-once (about {fat:,} characters); to label items, about {items} items, because its answer is limited too \
-({config.sub_max_tokens:,} tokens).
+text in, and the task before and after a long one. A prompt holds up to {config.sub_call_max_input_chars:,} \
+characters. To read or to search, give it much at once (about {fat:,} characters); to label items, \
+about {items} items, because its answer is limited too ({config.sub_max_tokens:,} tokens).
 - `llm_query_batched(prompts)`: the same for a list of prompts, {config.max_concurrency} at a time, answers in order. \
 Much faster than a loop. A failed call raises SubCallError.
-- In all {config.max_sub_calls:,} sub-calls.{recursive}"""
+- You have {config.max_sub_calls:,} sub-calls in all.{recursive}"""
 
 
 _EXAMPLE = """
 Example. Question: "In how many of the reviews does the writer say that delivery was late?" First turn:
 ```repl
 for i in (0, len(context) // 2, len(context) - 1):
-    print(i, len(context[i]), context[i][:150])
+    print(i, str(context[i])[:150])
 ```
 It shows short texts of a shop's customers. No list of words finds every complaint, so all are labelled. Second turn:
 ```repl
@@ -145,7 +146,7 @@ def describe_context(context: ContextRef) -> str:
     elif context.kind == "list[str]":
         what = f"a `list` of {context.items:,} `str`, {chars} in all."
     else:
-        what = f"a `{context.kind}` of {context.items:,} items, {chars} of text in all."
+        what = f"a `{context.kind}` of {context.items:,} items ({chars} as JSON): {context.shape}."
     if context.names:
         more = f", ... ({context.items - len(context.names):,} more)" if context.items > len(context.names) else ""
         what += f"\nNames: {', '.join(context.names)}{more}"
@@ -196,19 +197,18 @@ def _left(config: RLMConfig, iterations: int, sub_calls: int) -> str:
     left = f"Left: {turns:,} of {config.max_iterations:,} turns"
     if config.max_sub_calls:
         left += f", {config.max_sub_calls - sub_calls:,} of {config.max_sub_calls:,} sub-calls"
-    return f"{left}." + (" Submit with FINAL(value) before the turns run out." if turns <= 3 else "")
+    last = " This is your last turn: the block must call FINAL(value)." if turns == 1 else ""
+    return f"{left}.{last}"
 
 
-def _printed(outcomes: Iterable[Done], limit: int) -> str:
+def _printed(outcomes: Sequence[Done], limit: int) -> str:
     stdout = "".join(done.stdout for done in outcomes)
     chars = sum(done.stdout_chars for done in outcomes)
     if not chars:
-        return "Output: none (print what you want to see)"
+        return "Output: none" if any(done.error for done in outcomes) else "Output: none (print what you want to see)"
     if chars <= limit:
         return f"Output:\n{stdout.rstrip()}"
-    return (
-        f"Output, the first {limit:,} of {chars:,} characters:\n{stdout[:limit]}\n[{chars - limit:,} characters more]"
-    )
+    return f"Output, the first {limit:,} of {chars:,} characters:\n{stdout[:limit]}\n[cut here]"
 
 
 def _end(text: str, limit: int) -> str:

@@ -30,7 +30,7 @@ def test_the_root_prompt_tells_the_limits_of_this_run() -> None:
     told = prompts.system(CONFIG)
     for words in (
         "17 turns",
-        "123 sub-calls",
+        "123 sub-calls in all",
         "first 777 characters",
         "54,321 characters",
         "9 at a time",
@@ -70,8 +70,11 @@ def test_the_worked_example_works(make_rlm: Callable[..., Any]) -> None:
     ("context", "words"),
     [
         ("x" * 1234, ["`str`", "1,234 characters", "'xxx"]),
+        ([{"id": 1, "body": "x"}] * 3, ["`list` of 3 items", "each item is a dict with the keys 'id', 'body'"]),
+        ([{"id": 1}, {"body": "x"}], ["a dict with some of the keys 'id', 'body'"]),
+        ([1, "x", [2]], ["its items are `int` or `list` or `str`"]),
         (["a", "bc"], ["`list` of 2 `str`", "3 characters"]),
-        ({"k": "v"}, ["`dict` of 1 items"]),
+        ({"k": "v"}, ["`dict` of 1 items", "keys are 'k'", "`str`"]),
     ],
 )
 def test_the_context_is_described_by_type_and_size(store: ContextStore, context: Any, words: list[str]) -> None:
@@ -101,7 +104,8 @@ def test_an_observation_tells_what_is_left() -> None:
     """Turns and sub-calls, with a warning near the end."""
     assert "Left: 16 of 17 turns, 120 of 123 sub-calls." in observe(Done(stdout="x", stdout_chars=1))
     assert "FINAL" not in observe(Done())
-    assert "FINAL(value) before" in observe(Done(), iterations=15)
+    assert "FINAL" not in observe(Done(stdout="x", stdout_chars=1), iterations=15)
+    assert "last turn: the block must call FINAL(value)" in observe(Done(), iterations=16)
 
 
 def test_an_observation_is_bounded() -> None:

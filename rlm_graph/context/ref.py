@@ -49,6 +49,9 @@ class ContextRef:
     prefix: str
     """The first characters of the first text that is not empty (of the JSON, for a dict or list)."""
 
+    shape: str = ""
+    """How a dict or list is built: "each item is a dict with the keys 'id', 'date', 'body'"; else empty."""
+
     names: tuple[str, ...] = ()
     """Names of the first documents, or of the one file that a ``str`` was read from."""
 
@@ -63,7 +66,7 @@ class ContextRef:
         values = dataclasses.asdict(self)
         for name in ("names", "skipped"):
             values[name] = [storable(text) for text in values[name]]
-        return {_MARK: values | {"uri": storable(self.uri), "prefix": storable(self.prefix)}}
+        return {_MARK: values | {name: storable(getattr(self, name)) for name in ("uri", "prefix", "shape")}}
 
     @classmethod
     def from_state(cls, state: object) -> ContextRef:
@@ -88,8 +91,9 @@ class ContextRef:
         for name in ("items", "chars", "bytes", "skipped_count"):
             if type(values[name]) is not int or values[name] < 0:
                 raise _bad(name, values[name], "a whole number, 0 or more")
-        if not _is_text(values["uri"]):
-            raise _bad("uri", values["uri"], "a string")
+        for name in ("uri", "shape"):
+            if not _is_text(values[name]):
+                raise _bad(name, values[name], "a string")
         if not _is_text(values["prefix"]) or len(values["prefix"]) > PREFIX_CHARS:
             raise _bad("prefix", values["prefix"], f"a string of at most {PREFIX_CHARS} characters")
         if values["kind"] not in KINDS:

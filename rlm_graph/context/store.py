@@ -34,7 +34,7 @@ from rlm_graph.context.blobs import Files, reason
 from rlm_graph.context.document import Document
 from rlm_graph.context.materialize import patched, read_manifest
 from rlm_graph.context.ref import SHOWN_NAMES, ContextKind, ContextRef
-from rlm_graph.context.values import JSONText
+from rlm_graph.context.values import JSONText, shape
 from rlm_graph.context.writer import ContextWriter
 from rlm_graph.errors import ContextEmptyError, ContextError, ContextNotFoundError, ContextTypeError
 
@@ -140,6 +140,7 @@ class ContextStore:
             chars=manifest["chars"],
             bytes=manifest["bytes"],
             prefix=manifest["prefix"],
+            shape=manifest["shape"],
             names=tuple(manifest["names"][:SHOWN_NAMES]),
             skipped=tuple(manifest["skipped"]),
             skipped_count=manifest["skipped_count"],
@@ -212,7 +213,7 @@ class ContextStore:
                 item.write_text(piece)
         for text in written.texts:
             writer.add_text(text)
-        return self.open(writer.finish(kind, items=len(value), patches=written.patches))
+        return self.open(writer.finish(kind, items=len(value), patches=written.patches, shape=shape(value)))
 
     def _put_ref(self, ref: ContextRef) -> ContextRef:
         if self.files.length(self.files.path("manifests", ref.sha256)) is None:

@@ -6,6 +6,7 @@ and builds the whole text at once. Tuples become lists and NaN stays NaN, as in 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rlm_graph.errors import ContextTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LONG_STRING_CHARS: Final = 4096
 MAX_DEPTH: Final = 200
@@ -124,3 +125,32 @@ def _steps(path: list[str | int]) -> str:
 def _short(key: object) -> str:
     shown = repr(key)
     return shown if len(shown) <= 60 else shown[:60] + "…"
+
+
+def shape(value: Mapping[Any, Any] | list[Any] | tuple[Any, ...]) -> str:
+    """How a dict or list is built, in words for whoever writes code against it without having seen it."""
+    if isinstance(value, Mapping):
+        keys = list(itertools.islice(value, _SHAPE_KEYS + 1))
+        return f"its keys are {_keys(keys)}; its values are {_types(value.values())}"
+    sample = value[:_SHAPE_ITEMS]
+    if not all(isinstance(item, Mapping) for item in sample):
+        return f"its items are {_types(value)}"
+    keys = list(dict.fromkeys(key for item in sample for key in item))
+    everywhere = all(len(item) == len(keys) for item in sample)
+    return f"each item is a dict with {'the' if everywhere else 'some of the'} keys {_keys(keys)}"
+
+
+_SHAPE_ITEMS = 100
+_SHAPE_KEYS = 12
+
+
+def _keys(keys: list[Any]) -> str:
+    shown = ", ".join(
+        repr(key if len(str(key)) <= _PREVIEW_CHARS else f"{key[:_PREVIEW_CHARS]}…") for key in keys[:_SHAPE_KEYS]
+    )
+    return f"{shown}, ..." if len(keys) > _SHAPE_KEYS else shown
+
+
+def _types(values: Iterable[Any]) -> str:
+    names = sorted({type(item).__name__ for item in itertools.islice(values, _SHAPE_ITEMS)})
+    return " or ".join(f"`{name}`" for name in names)

@@ -59,6 +59,7 @@ class ContextWriter:
         metadata: list[dict[str, Any]] | None = None,
         patches: list[tuple[list[str | int], str]] | None = None,
         skipped: list[str] | None = None,
+        shape: str = "",
     ) -> str:
         """Write the manifest, last of all, and return its hash.
 
@@ -76,6 +77,7 @@ class ContextWriter:
             "chars": self._chars,
             "bytes": self._bytes,
             "prefix": self._prefix,
+            "shape": shape,
             "names": names or [],
             "metadata": metadata or [],
             "patches": patches or [],
