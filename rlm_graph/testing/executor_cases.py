@@ -1,0 +1,315 @@
+"""What a REPL backend must do: one list of behaviours, which any implementation of `Executor` must show.
+
+    import pytest
+    from rlm_graph.testing.executor_cases import EXECUTOR_CASES, open_repl
+
+    @pytest.mark.parametrize("case", EXECUTOR_CASES, ids=lambda case: case.__name__)
+    async def test_my_backend(case, tmp_path):
+        async with open_repl(MyExecutors(), tmp_path) as repl:
+            await case(repl)
+
+A case is a function that is given a fresh REPL over `CONTEXT`, and fails with an AssertionError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from rlm_graph.context import ContextStore
+from rlm_graph.repl.executor import Call, Done, Executor, ExecutorFactory
+
+CONTEXT = ["first text", "second \ud800 text"]
+"""What `context` is in the REPL that a case is given."""
+
+
+class ReplUnderTest:
+    """A REPL, and what its calls are answered with."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.calls: list[Call] = []
+
+    async def run(self, code: str, timeout_s: float = 20, answer: Callable[[Call], Any] | None = None) -> Done:
+        """Run a cell to its end; a call is answered with `re:` and its prompt, or with what `answer` says."""
+        step = await self.executor.run_cell(code, timeout_s=timeout_s)
+        while isinstance(step, Call):
+            self.calls.append(step)
+            answered = answer(step) if answer else f"re:{step.args[0]}"
+            if isinstance(answered, tuple):
+                await self.executor.fail(step.id, *answered)
+            elif answered is not None:
+                await self.executor.reply(step.id, answered)
+            step = await self.executor.next_step()
+        return step
+
+    async def show(self, expression: str) -> str:
+        """What an expression is in the REPL."""
+        done = await self.run(f"print(({expression}))")
+        assert done.error is None, done.error
+        return done.stdout.rstrip("\n")
+
+
+ExecutorCase = Callable[[ReplUnderTest], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_repl(executors: ExecutorFactory, folder: Path, context: Any = CONTEXT) -> AsyncIterator[ReplUnderTest]:
+    """A started REPL of a backend, over a context that is stored in `folder`; it ends with the block."""
+    store = ContextStore(folder)
+    executor = executors(store.local_manifest(store.put(context)))
+    try:
+        await executor.start()
+        yield ReplUnderTest(executor)
+    finally:
+        await executor.close()
+        executors.close()
+
+
+async def the_context_is_there(repl: ReplUnderTest) -> None:
+    """As the value that was put into the store."""
+    assert await repl.show("ascii(context)") == ascii(CONTEXT)
+
+
+async def variables_live_from_cell_to_cell(repl: ReplUnderTest) -> None:
+    """Functions, classes and imports too."""
+    await repl.run("import math\nx = 3\ndef twice(n): return n * 2 + x * 0\nclass C:\n    k = math.pi")
+    assert await repl.show("twice(x), round(C().k, 2)") == "(6, 3.14)"
+
+
+async def the_last_expression_is_shown_once(repl: ReplUnderTest) -> None:
+    """And run once; None is not shown."""
+    done = await repl.run("log = []\ndef f():\n    log.append(1)\n    return 'shown'\nf()")
+    assert done.stdout == "'shown'\n"
+    assert await repl.show("len(log)") == "1"
+    assert (await repl.run("log.append(2)")).stdout == ""
+
+
+async def an_exception_keeps_what_was_set_before(repl: ReplUnderTest) -> None:
+    """And names its line and the reason, in the lines of the cell."""
+    done = await repl.run("a = 1\ndef f():\n    return 1 / 0\nb = f()\nc = 3")
+    assert done.error is not None
+    assert all(part in done.error for part in ("line 4", "line 3, in f", "return 1 / 0", "ZeroDivisionError"))
+    assert "worker.py" not in done.error
+    assert await repl.show("a, 'b' in globals(), 'c' in globals()") == "(1, False, False)"
+
+
+async def a_syntax_error_is_an_observation(repl: ReplUnderTest) -> None:
+    """With its line."""
+    done = await repl.run("x = 1\nif x\n    pass")
+    assert done.error is not None
+    assert "SyntaxError" in done.error
+    assert "line 2" in done.error
+
+
+async def variables_are_told(repl: ReplUnderTest) -> None:
+    """All of them described, which of them the cell bound, and the beginning of each repr."""
+    await repl.run("a = 1")
+    done = await repl.run("b = ['secret'] * 3")
+    assert done.variables == {"a": "int 1", "b": "list of 3"}
+    assert done.changed == ("b",)
+    assert done.reprs["b"] == "['secret', 'secret', 'secret']"
+
+
+async def output_is_bounded_and_counted(repl: ReplUnderTest) -> None:
+    """The beginning is kept."""
+    done = await repl.run("for i in range(1000):\n    print('x' * 9999)")
+    assert done.stdout_chars == 10_000_000
+    assert 1000 < len(done.stdout) <= 200_000
+    done = await repl.run("print('y' * 50_000_000)\nprint('z')")
+    assert done.stdout_chars == 50_000_003
+
+
+async def stderr_is_apart_from_stdout(repl: ReplUnderTest) -> None:
+    """`print(file=sys.stderr)`, logging and warnings go there."""
+    done = await repl.run("import sys, logging\nprint('out')\nprint('err', file=sys.stderr)\nlogging.warning('warned')")
+    assert done.stdout == "out\n"
+    assert done.stderr.startswith("err\n")
+    assert "warned" in done.stderr
+
+
+async def calls_are_answered(repl: ReplUnderTest) -> None:
+    """One, a batch in order, and from threads."""
+    assert await repl.show("llm_query('a', model='m')") == "re:a"
+    assert repl.calls[-1].args == ("a", "m")
+    assert await repl.show("llm_query_batched(str(i) for i in range(3))") == "['re:0', 're:1', 're:2']"
+    threads = "with ThreadPoolExecutor(4) as pool:\n    r = list(pool.map(llm_query, 'abcdef'))"
+    await repl.run("from concurrent.futures import ThreadPoolExecutor")
+    assert (await repl.run(threads)).error is None
+    assert await repl.show("r") == str([f"re:{c}" for c in "abcdef"])
+
+
+async def answers_may_come_in_any_order(repl: ReplUnderTest) -> None:
+    """Each lands at its own call."""
+    step: Any = await repl.executor.run_cell("print(llm_query_batched(['a', 'b', 'c']))", timeout_s=20)
+    calls: list[Call] = []
+    while len(calls) < 3:
+        calls.append(step)
+        step = await repl.executor.next_step() if len(calls) < 3 else step
+    for call in reversed(calls):
+        await repl.executor.reply(call.id, call.args[0].upper())
+    done = await repl.executor.next_step()
+    assert isinstance(done, Done)
+    assert done.stdout == "['A', 'B', 'C']\n"
+
+
+async def any_text_passes_both_ways(repl: ReplUnderTest) -> None:
+    """Long, wide, with NUL and lone surrogates."""
+    for text in ["", "x" * 3000000, "😀" * 1000, "\ud800 \x00 \r\n"]:
+        await repl.run("def ask(t):\n    return llm_query(t)")
+        done = await repl.run(
+            f"t = {text!r}\nr = llm_query(t)\nsame = r == t + t", answer=lambda call: call.args[0] * 2
+        )
+        assert done.error is None
+        assert repl.calls[-1].args[0] == text
+        assert await repl.show("same") == "True"
+
+
+async def a_failed_call_raises_what_the_code_can_catch(repl: ReplUnderTest) -> None:
+    """And what it does not catch is an observation."""
+    for kind, error in [("sub_call", "SubCallError"), ("limit", "MaxSubCallsExceeded"), ("value", "ValueError")]:
+        caught = f"try:\n    llm_query('x')\nexcept {error} as e:\n    print('caught', e)"
+        assert (await repl.run(caught, answer=lambda _, kind=kind: (kind, "why"))).stdout == "caught why\n"
+        done = await repl.run("llm_query('x')", answer=lambda _, kind=kind: (kind, "why"))
+        assert done.error is not None
+        assert f"{error}: why" in done.error
+
+
+async def answers_are_taken_in_every_form(repl: ReplUnderTest) -> None:
+    """As plain text, whatever class the code made it of."""
+    for code, answer in [
+        ("FINAL('a')", "a"),
+        ("FINAL(None)", "None"),
+        ("FINAL({'k': (1, 2)})", '{"k": [1, 2]}'),
+        ("FINAL({1, })", "{1}"),
+        ("v = 5\nFINAL_VAR('v')", "5"),
+        ("v = 5\nFINAL_VAR(v)", "5"),
+        ("SUBMIT(a=1, b=2)", '{"a": 1, "b": 2}'),
+        ("answer['content'] = [1]\nanswer['ready'] = True", "[1]"),
+        ("answer = {'content': 'x', 'ready': True}", "x"),
+        ("answer['content'] = 'not yet'", None),
+        ("Final = 'f'", "f"),
+        ("from typing import Final", None),
+        ("class S(str):\n    def __str__(self): return 'fake'\nFINAL(S('real'))", "real"),
+        ("class L(list):\n    def __iter__(self): return iter([9])\nFINAL(str(len(L([1, 2]))))", "2"),
+    ]:
+        done = await repl.run(code)
+        assert (done.answer, done.error) == (answer, None)
+
+
+async def an_answer_is_given_once(repl: ReplUnderTest) -> None:
+    """The next question does not find the last one's."""
+    assert (await repl.run("answer['content'] = 'a'\nanswer['ready'] = True")).answer == "a"
+    assert (await repl.run("1")).answer is None
+    assert (await repl.run("Final = 1")).answer == "1"
+    assert (await repl.run("1")).answer is None
+
+
+async def names_of_the_host_come_back(repl: ReplUnderTest) -> None:
+    """A cell may rebind them for itself; the next one has the real ones, and the model is told."""
+    done = await repl.run("context = 'fake'\ndef llm_query(p): return 'fake'\nFINAL_VAR = 3\ndel answer")
+    assert len(done.notes) == 3
+    assert await repl.show("len(context), llm_query('x')") == "(2, 're:x')"
+    assert (await repl.run("del context")).notes
+    assert await repl.show("len(context)") == "2"
+
+
+async def a_cell_is_stopped_at_its_limit(repl: ReplUnderTest) -> None:
+    """Softly: the variables that it had set are kept."""
+    for loop in ["while True: pass", "import time\ntime.sleep(60)", "[i for i in iter(int, 1)]"]:
+        started = time.monotonic()
+        done = await repl.run(f"kept = 7\n{loop}", timeout_s=0.3)
+        assert time.monotonic() - started < 2
+        assert done.error is not None
+        assert "time" in done.error
+        assert not done.lost
+        assert await repl.show("kept") == "7"
+
+
+async def a_cell_that_does_not_stop_is_killed(repl: ReplUnderTest) -> None:
+    """A second after the interrupt; the REPL goes on, and says that its variables are gone."""
+    for loop in [
+        "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except BaseException: pass",
+        "sum(range(10**12))",
+    ]:
+        await repl.run("kept = 7")
+        started = time.monotonic()
+        done = await repl.run(loop, timeout_s=0.3)
+        assert time.monotonic() - started < 3
+        assert done.error is not None
+        assert done.lost
+        assert await repl.show("'kept' in globals(), len(context)") == "(False, 2)"
+
+
+async def the_clock_stands_while_a_call_waits(repl: ReplUnderTest) -> None:
+    """The limit is the cell's own time."""
+    step = await repl.executor.run_cell("r = llm_query('x')\nprint(r)", timeout_s=0.3)
+    assert isinstance(step, Call)
+    waiting = asyncio.ensure_future(repl.executor.next_step())
+    await asyncio.sleep(0.6)
+    await repl.executor.reply(step.id, "late")
+    done = await waiting
+    assert isinstance(done, Done)
+    assert done.stdout == "late\n"
+
+
+async def leaving_the_cell_is_an_observation(repl: ReplUnderTest) -> None:
+    """`sys.exit` ends the cell, not the REPL."""
+    done = await repl.run("kept = 1\nimport sys\nsys.exit(3)\nkept = 2")
+    assert done.error is not None
+    assert "SystemExit" in done.error
+    assert await repl.show("kept") == "1"
+
+
+async def threads_that_a_cell_leaves_behind_harm_nothing(repl: ReplUnderTest) -> None:
+    """They stand still between cells, and the next cell works."""
+    await repl.run("import threading, time\ndef spin():\n    while True: time.sleep(0.001)")
+    await repl.run("threading.Thread(target=spin, daemon=True).start()")
+    assert await repl.show("1 + 1") == "2"
+
+
+async def a_recursion_bomb_is_an_observation(repl: ReplUnderTest) -> None:
+    """RecursionError, in few lines."""
+    done = await repl.run("def f(n): return f(n + 1)\nf(0)")
+    assert done.error is not None
+    assert "RecursionError" in done.error
+    assert len(done.error) < 8000
+
+
+async def closing_is_final_and_may_be_repeated(repl: ReplUnderTest) -> None:
+    """Also in the middle of a cell."""
+    step = await repl.executor.run_cell("llm_query('x')", timeout_s=5)
+    assert isinstance(step, Call)
+    await repl.executor.close()
+    await repl.executor.close()
+
+
+EXECUTOR_CASES: tuple[ExecutorCase, ...] = (
+    the_context_is_there,
+    variables_live_from_cell_to_cell,
+    the_last_expression_is_shown_once,
+    an_exception_keeps_what_was_set_before,
+    a_syntax_error_is_an_observation,
+    variables_are_told,
+    output_is_bounded_and_counted,
+    stderr_is_apart_from_stdout,
+    calls_are_answered,
+    answers_may_come_in_any_order,
+    any_text_passes_both_ways,
+    a_failed_call_raises_what_the_code_can_catch,
+    answers_are_taken_in_every_form,
+    an_answer_is_given_once,
+    names_of_the_host_come_back,
+    a_cell_is_stopped_at_its_limit,
+    a_cell_that_does_not_stop_is_killed,
+    the_clock_stands_while_a_call_waits,
+    leaving_the_cell_is_an_observation,
+    threads_that_a_cell_leaves_behind_harm_nothing,
+    a_recursion_bomb_is_an_observation,
+    closing_is_final_and_may_be_repeated,
+)
+"""All of them."""
