@@ -70,6 +70,10 @@ async def open_repl(executors: ExecutorFactory, folder: Path, context: Any = CON
         executors.close()
 
 
+def _always(answer: Any) -> Callable[[Call], Any]:
+    return lambda _: answer
+
+
 async def the_context_is_there(repl: ReplUnderTest) -> None:
     """As the value that was put into the store."""
     assert await repl.show("ascii(context)") == ascii(CONTEXT)
@@ -173,8 +177,8 @@ async def a_failed_call_raises_what_the_code_can_catch(repl: ReplUnderTest) -> N
     """And what it does not catch is an observation."""
     for kind, error in [("sub_call", "SubCallError"), ("limit", "MaxSubCallsExceeded"), ("value", "ValueError")]:
         caught = f"try:\n    llm_query('x')\nexcept {error} as e:\n    print('caught', e)"
-        assert (await repl.run(caught, answer=lambda _, kind=kind: (kind, "why"))).stdout == "caught why\n"
-        done = await repl.run("llm_query('x')", answer=lambda _, kind=kind: (kind, "why"))
+        assert (await repl.run(caught, answer=_always((kind, "why")))).stdout == "caught why\n"
+        done = await repl.run("llm_query('x')", answer=_always((kind, "why")))
         assert done.error is not None
         assert f"{error}: why" in done.error
 
