@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-Folder: TypeAlias = Literal["blobs", "manifests"]
+Folder: TypeAlias = Literal["blobs", "manifests", "snapshots"]
 
 
 class Files:
