@@ -1,47 +1,87 @@
-"""Programs as language models write them, run cell by cell through the policy."""
+"""Programs as language models write them print in the REPL what plain CPython prints.
+
+`programs/_expect.py` makes the expected outputs. Each program runs twice here: through the compiled dialect alone, and
+in a real worker.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import re
-from collections.abc import Callable
+import runpy
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rlm_graph import ContextStore
+from rlm_graph.repl.executor import Call, Executor
 from rlm_graph.repl.policy import build_builtins, compile_cell
+from rlm_graph.repl.process import ProcessExecutors
 
 PROGRAMS = Path(__file__).parent / "programs"
-EXPECTED: dict[str, str | None] = json.loads((PROGRAMS / "_expected.json").read_text())
-
-
-def _world() -> dict[str, Any]:
-    """The variables that `_setup.py` gives every program."""
-    spec = importlib.util.spec_from_file_location("programs_setup", PROGRAMS / "_setup.py")
-    assert spec is not None
-    assert spec.loader is not None
-    setup = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(setup)
-    world: dict[str, Any] = setup.world()
-    return world
+EXPECTED: dict[str, str | None] = json.loads((PROGRAMS / "_expected.json").read_text(encoding="utf-8"))
+REFERENCE = runpy.run_path(str(PROGRAMS / "_expect.py"))
+SETUP = runpy.run_path(str(PROGRAMS / "_setup.py"))
 
 
 def _forget(_: object) -> None:
-    """What goes to stderr, and the values of last lines, are not compared."""
+    """What goes to stderr is not compared."""
 
 
-def run_program(source: str) -> str:
-    """Run a program in a REPL of its own; returns what it printed."""
+def run_in_dialect(source: str) -> str:
+    """Run a program in a REPL of its own, in this process; returns what it printed."""
     printed: list[str] = []
-    world = _world()
-    functions = {name: value for name, value in world.items() if isinstance(value, Callable)}  # type: ignore[arg-type]
-    namespace: dict[str, Any] = {**world, "__name__": "__main__"}
-    builtins = build_builtins(write=printed.append, write_error=_forget, show=_forget, names=lambda: dict(namespace))
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+
+    def show(value: object) -> None:
+        if value is not None:
+            printed.append(f"{value!r}\n")
+
+    def names() -> dict[str, Any]:
+        return {name: value for name, value in namespace.items() if not name.startswith("__")}
+
+    def execute(code: str, filename: str) -> None:
+        exec(compile_cell(code, filename), namespace)
+
+    world = SETUP["world"]()
+    functions = {name: value for name, value in world.items() if callable(value)} | REFERENCE["submitters"](namespace)
+    namespace.update((name, value) for name, value in world.items() if name not in functions)
+    builtins = build_builtins(write=printed.append, write_error=_forget, show=show, names=names)
     namespace["__builtins__"] = builtins | functions
-    for number, cell in enumerate(source.split("# %%\n"), start=1):
-        exec(compile_cell(cell, f"<cell {number}>"), namespace)
+    REFERENCE["run"](source, namespace, execute, printed.append)
+    return "".join(printed)
+
+
+@pytest.fixture(scope="module")
+def make_executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Executor]]:
+    """Makes workers over the programs' context, all forked from one zygote."""
+    store = ContextStore(tmp_path_factory.mktemp("programs"))
+    manifest = store.local_manifest(store.put(SETUP["world"]()["context"]))
+    executors = ProcessExecutors()
+    yield lambda: executors(manifest)
+    executors.close()
+
+
+class CellError(Exception):
+    """A cell ended with this error."""
+
+
+async def run_in_worker(executor: Executor, source: str) -> str:
+    """Run a program cell by cell in a worker; its calls are answered by the functions of `_setup.py`."""
+    printed: list[str] = []
+    functions = SETUP["world"]()
+    for cell in REFERENCE["cells"](source):
+        step = await executor.run_cell(cell, timeout_s=20)
+        while isinstance(step, Call):
+            prompt, second = step.args
+            await executor.reply(step.id, functions[step.function](prompt, second))
+            step = await executor.next_step()
+        if step.error is not None:
+            raise CellError(step.error)
+        printed.append(step.stdout)
+        if step.answer is not None:
+            printed.append(f"answer: {step.answer}\n")
     return "".join(printed)
 
 
@@ -50,13 +90,51 @@ def test_there_is_an_expected_output_for_each_program() -> None:
     assert {path.name for path in PROGRAMS.glob("[a-z]*.py")} == set(EXPECTED)
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED))
-def test_a_program_prints_what_cpython_prints_or_is_refused_by_name(name: str) -> None:
-    """The output is that of plain CPython; a program marked `policy: deny (x)` fails with an error that names x."""
-    source = (PROGRAMS / name).read_text()
-    denied = re.match(r"# policy: deny \((.+)\)", source)
-    if denied is None:
-        assert run_program(source) == EXPECTED[name]
-        return
-    with pytest.raises(Exception, match=denied.group(1)):
-        run_program(source)
+ORDINARY = sorted(name for name, expected in EXPECTED.items() if expected is not None)
+DENIED = sorted(set(EXPECTED) - set(ORDINARY))
+
+
+def _source(name: str) -> str:
+    return (PROGRAMS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_a_program_prints_in_the_dialect_what_cpython_prints(name: str) -> None:
+    """The output is that of plain CPython."""
+    assert run_in_dialect(_source(name)) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", DENIED)
+def test_a_program_that_reaches_outside_is_refused_by_the_dialect(name: str) -> None:
+    """The error names what is refused, as the program's first line says: `policy: deny (x)`."""
+    source = _source(name)
+    with pytest.raises(Exception, match=REFERENCE["denied"](source)):
+        run_in_dialect(source)
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+async def test_a_program_prints_in_a_worker_what_cpython_prints(
+    name: str, make_executor: Callable[[], Executor]
+) -> None:
+    """Cell by cell, with the values of last lines, sub-calls and submitted answers."""
+    executor = make_executor()
+    await executor.start()
+    try:
+        assert await run_in_worker(executor, _source(name)) == EXPECTED[name]
+    finally:
+        await executor.close()
+
+
+@pytest.mark.parametrize("name", DENIED)
+async def test_a_program_that_reaches_outside_is_refused_by_a_worker(
+    name: str, make_executor: Callable[[], Executor]
+) -> None:
+    """The observation names what is refused."""
+    source = _source(name)
+    executor = make_executor()
+    await executor.start()
+    try:
+        with pytest.raises(CellError, match=REFERENCE["denied"](source)):
+            await run_in_worker(executor, source)
+    finally:
+        await executor.close()

@@ -1,0 +1,3 @@
+# policy: deny (breakpoint)
+x = len(context)
+breakpoint()

@@ -1,0 +1,3 @@
+# policy: deny (compile)
+tree = compile("1 + 1", "<string>", "eval")
+print(tree)

@@ -1,0 +1,3 @@
+# policy: deny (ctypes)
+import ctypes
+libc = ctypes.CDLL(None)

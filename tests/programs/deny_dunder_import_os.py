@@ -1,0 +1,2 @@
+# policy: deny (system|os)
+__import__("os").system("id")

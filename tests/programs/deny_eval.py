@@ -1,0 +1,3 @@
+# policy: deny (eval)
+expr = "1 + 2"
+print(eval(expr))

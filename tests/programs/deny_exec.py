@@ -1,0 +1,3 @@
+# policy: deny (exec)
+code = "x = 1\nprint(x)"
+exec(code)

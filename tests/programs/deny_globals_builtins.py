@@ -1,0 +1,3 @@
+# policy: deny (__builtins__)
+b = globals()["__builtins__"]
+print(b)

@@ -1,0 +1,3 @@
+# policy: deny (importlib)
+import importlib
+mod = importlib.import_module("os")

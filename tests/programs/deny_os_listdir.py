@@ -1,0 +1,4 @@
+# policy: deny (listdir)
+import os
+for name in os.listdir("."):
+    print(name)

@@ -1,0 +1,3 @@
+# policy: deny (system)
+import os
+os.system("ls -la")

@@ -1,0 +1,4 @@
+# policy: deny (read_text)
+from pathlib import Path
+text = Path("/etc/hostname").read_text()
+print(text)

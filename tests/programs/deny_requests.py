@@ -1,0 +1,3 @@
+# policy: deny (requests)
+import requests
+print(requests.get("https://example.com").text[:100])

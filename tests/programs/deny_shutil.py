@@ -1,0 +1,3 @@
+# policy: deny (shutil)
+import shutil
+shutil.copy("/etc/hostname", "/tmp/x")

@@ -1,0 +1,3 @@
+# policy: deny (signal)
+import signal
+signal.alarm(10)

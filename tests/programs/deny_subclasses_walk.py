@@ -1,0 +1,3 @@
+# policy: deny (__base__)
+for cls in ().__class__.__base__.__subclasses__():
+    print(cls.__name__)

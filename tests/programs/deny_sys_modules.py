@@ -1,0 +1,3 @@
+# policy: deny (modules)
+import sys
+print(sys.modules["os"])

@@ -1,0 +1,12 @@
+s = "  Mixed Case, with\tTabs and  spaces "
+print(s.split(), s.split(" ")[:4], s.split(",", 1)[1].strip(), s.rsplit(None, 2), s.strip().partition(", "))
+print("a,b,,c".split(","), "a\r\nb\nc".splitlines(), "x=1;y=2".split(";"), " ".join(s.split()), "abcabc".rfind("b"), "abc".find("z"))
+print("abc".startswith(("x", "a")), "file.txt".endswith((".md", ".txt")), "Hello".isalpha(), "12a".isalnum(), "²".isdigit(), "½".isnumeric(), "a b".isidentifier(), "ABC".isupper(), "Title Case".istitle())
+print("hello"[1:4], "hello"[::-1], "hello"[-3:], "hello"[::2], "ab" * 3, "a" in "cat", "abc" < "abd", "Z" < "a", len("日本語"))
+print("straße".casefold(), "ß".upper(), "ǅ".lower(), "İ".lower() == "i̇", "ÀÉ".lower(), "naïve".encode("ascii", "replace"), "naïve".encode("ascii", "xmlcharrefreplace"))
+print("www.example.com".lstrip("w.").rstrip(".com"), "prefix-body".removeprefix("prefix-"), "body.txt".removesuffix(".txt"), "a-b_c".replace("-", "_").replace("_", " ", 1))
+print("42".zfill(5), "-42".zfill(5), "x".center(7, "*"), "x".rjust(3) + "|", "tab\there".expandtabs(8), "%s" % "x", "abc".maketrans("a", "b"))
+print("hello world".translate(str.maketrans({"l": "L", "o": None})), "a1b2".translate(str.maketrans("", "", string_digits := "0123456789")), "AbC".swapcase(), "they're bill's".title(), "hELLO".capitalize())
+vowels = sum(1 for ch in context[:500].lower() if ch in "aeiou")
+print(vowels, sorted(set("banana")), "".join(sorted("banana")), max("banana"), ", ".join(map(str, [1, None, 2.5])), "-".join("abc"), "".join(reversed("abc")), str(b"x", "ascii"), ascii("é"), repr("it's"), repr('say "hi"'), repr("a\nb"))
+print(str.join("-", ["a", "b"]), str.upper("x"), list(map(str.strip, [" a ", "b "])), sorted(["b", "A"], key=str.casefold), "a" "b" 'c', r"\d+\n", "\u00e9\x41\N{BULLET}", '''tri"ple''')
