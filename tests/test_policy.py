@@ -339,13 +339,26 @@ def test_long_chains_of_code_compile(repl: Repl) -> None:
     assert repl.run(f"print({' + '.join(['1'] * 600)})") == "600\n"
 
 
-def test_names_are_a_copy_of_the_public_ones(repl: Repl) -> None:
-    """`globals()`, `locals()`, `vars()` and `dir()` tell the REPL's names; writing to them changes nothing."""
+def test_globals_are_the_public_names(repl: Repl) -> None:
+    """What is written into `globals()` becomes a variable; interpreter's and guards' names cannot be written."""
     assert repl.run("a = 1\n_b = 2\nprint(sorted(globals()), globals() == locals() == vars(), dir())") == (
         "['_b', 'a'] True ['_b', 'a']\n"
     )
-    repl.run("globals()['a'] = 5")
-    assert repl.run("print(a)") == "1\n"
+    repl.run("globals()['a'] = 5\nglobals().update(c=6)\ndel globals()['_b']\ng = globals()\ng |= {'d': 7}")
+    assert repl.run("print(a, c, d, '_b' in globals())") == "5 6 7 False\n"
+    for name in ("__builtins__", "__name__", "<read>", "a b"):
+        with pytest.raises(PermissionError):
+            repl.run(f"globals()[{name!r}] = 1")
+
+
+def test_locals_are_those_of_the_function_that_asks(repl: Repl) -> None:
+    """Not those of the host's functions between it and the cell."""
+    repl.run("def f(a):\n    b = 2\n    return sorted(locals()), dir(), vars()['b'], '{a}-{b}'.format(**locals())")
+    assert repl.run("print(f(1))") == "(['a', 'b'], ['a', 'b'], 2, '1-2')\n"
+    repl.run("import functools\nout = functools.reduce(lambda one, two: locals(), [1, 2])")
+    assert repl.run("print(sorted(out))") == "['one', 'two']\n"
+    repl.run("x = 1\nseen = [sorted(g()) for g in (functools.partial(locals), functools.partial(globals))]")
+    assert repl.run("print(all(name.isidentifier() for names in seen for name in names))") == "True\n"
 
 
 def test_print_inside_functions_and_to_stderr_reach_their_sinks() -> None:

@@ -58,6 +58,60 @@ class Stream:
         return False
 
 
+def _runs_a_cell(frame: types.FrameType) -> bool:
+    """Whether a frame runs a cell's code: the frames of our own functions are nobody's to see."""
+    return frame.f_code.co_filename.startswith("<cell")
+
+
+def _is_public(name: str) -> bool:
+    return name.isidentifier() and not guards.is_dunder(name)
+
+
+def _local_names(frame: types.FrameType) -> dict[str, Any]:
+    """The names of the function of a cell that a frame runs; empty outside of functions."""
+    if not _runs_a_cell(frame) or frame.f_locals is frame.f_globals:
+        return {}
+    return {name: value for name, value in frame.f_locals.items() if _is_public(name)}
+
+
+def _names_of(public: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
+    """A view of the REPL's names. It writes through to the namespace, which it does not let out of its hands."""
+
+    def bind(name: Any, value: Any) -> None:
+        if type(name) is not str or not _is_public(name):
+            raise PermissionError(f"globals()[{name!r}] cannot be set: only plain names of variables can")
+        namespace[name] = value
+
+    class Names(dict[str, Any]):
+        def __setitem__(self, name: str, value: Any) -> None:
+            bind(name, value)
+            super().__setitem__(name, value)
+
+        def __delitem__(self, name: str) -> None:
+            super().__delitem__(name)
+            namespace.pop(name, None)
+
+        def update(self, *args: Any, **values: Any) -> None:
+            for name, value in dict(*args, **values).items():
+                self[name] = value
+
+        def setdefault(self, name: str, default: Any = None) -> Any:
+            if name not in self:
+                self[name] = default
+            return self[name]
+
+        def pop(self, name: str, *default: Any) -> Any:
+            value = super().pop(name, *default)
+            namespace.pop(name, None)
+            return value
+
+        def __ior__(self, other: Any) -> Names:  # type: ignore[misc, override]
+            self.update(other)
+            return self
+
+    return Names(public)
+
+
 class Console:
     """One REPL's output and names, and the functions over them. Only these functions reach a cell."""
 
@@ -71,9 +125,7 @@ class Console:
         self.sys = guards.facade("sys", _sys_contents(Stream(write), Stream(write_error)), why=_SYS_WHY)
 
     def _public_names(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in self._names().items() if name.isidentifier() and not guards.is_dunder(name)
-        }
+        return {name: value for name, value in self._names().items() if _is_public(name)}
 
     def _stream(self, name: str) -> Any:
         return self.sys.__dict__[name]
@@ -87,20 +139,25 @@ class Console:
             builtins.print(*values, sep=sep, end=end, file=stream("stdout") if file is None else file, flush=flush)
 
         def globals() -> dict[str, Any]:  # noqa: A001
-            """A copy of the REPL's names and values."""
-            return public_names()
+            """The REPL's names and values; what is written into it becomes a variable."""
+            frame = sys._getframe(1)  # noqa: SLF001 - the builtin's way too
+            return _names_of(public_names(), frame.f_globals if _runs_a_cell(frame) else {})
 
         def locals() -> dict[str, Any]:  # noqa: A001
-            """The same as `globals()`: a function's own variables are not among them."""
-            return public_names()
+            """A copy of the function's names and values; outside of functions, of the REPL's."""
+            return _local_names(sys._getframe(1)) or public_names()  # noqa: SLF001
 
         def vars(*values: Any) -> Any:  # noqa: A001
-            """The attributes of an object, or the REPL's names."""
-            return guards.get_attribute(values[0], "__dict__") if values else public_names()
+            """The attributes of an object, or what `locals()` gives."""
+            if values:
+                return guards.get_attribute(values[0], "__dict__")
+            return _local_names(sys._getframe(1)) or public_names()  # noqa: SLF001
 
         def dir(*values: Any) -> list[str]:  # noqa: A001
-            """The names of attributes of an object, or of the REPL."""
-            return guards.attribute_names(values[0]) if values else sorted(public_names())
+            """The names of attributes of an object, or what `locals()` has."""
+            if values:
+                return guards.attribute_names(values[0])
+            return sorted(_local_names(sys._getframe(1)) or public_names())  # noqa: SLF001
 
         return {
             "print": print,
