@@ -121,3 +121,17 @@ def ask_command(
         )
 
     return ended(work, as_json=as_json, verbose=verbose)
+
+
+@app.command("doctor")
+def doctor_command(
+    as_json: Annotated[bool, Option("--json", help="Print a JSON object: is_confined, layers.")] = False,
+) -> int:
+    """Show how this machine confines the process that runs the model's code; exit code 1 if it cannot."""
+
+    def work() -> int:
+        from rlm_graph.cli.doctor import doctor
+
+        return doctor(as_json=as_json)
+
+    return ended(work, as_json=as_json, verbose=False)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -22,11 +23,12 @@ import threading
 import time
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import rlm_graph
-from rlm_graph.errors import REPLExecutionError
+from rlm_graph.errors import ConfigError, REPLExecutionError
 from rlm_graph.repl import wire
+from rlm_graph.repl.confine import MEMORY_BYTES, Sandbox
 from rlm_graph.repl.executor import Call, Done, FailureKind, Step
 
 GRACE_S = 1.0
@@ -35,10 +37,15 @@ GRACE_S = 1.0
 START_TIMEOUT_S = 600.0
 """Seconds that a zygote may take to load its context."""
 
+MIN_MEMORY_BYTES = 64 << 20
+"""The least that a worker can be given: Python and a small cell need some."""
+
 MAX_OUTCOME_BYTES = 4_000_000
 """The longest description of a worker's variables."""
 
-_BOOT = "import sys; sys.path[:0] = {path!r}; from rlm_graph.repl.zygote import main; main({fd}, {manifest!r})"
+_BOOT = "import sys; sys.path[:0] = {path!r}; from {module} import main; main({fd}, {manifest!r}, **{options!r})"
+
+log = logging.getLogger("rlm_graph")
 
 
 class Zygote:
@@ -48,14 +55,20 @@ class Zygote:
         REPLExecutionError: from any method, when the process cannot be started or has died.
     """
 
-    def __init__(self, manifest: Path) -> None:
+    module: ClassVar[str] = "rlm_graph.repl.zygote"
+    """Whose `main` the process runs; a test has one that runs attackers."""
+
+    def __init__(self, manifest: Path, *, sandbox: Sandbox, memory_bytes: int) -> None:
         self._lock = threading.Lock()  # one command at a time; also held while it starts
         self._ready = False
         self._manifest = manifest
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         ours, theirs = socket.socketpair()
         with theirs:
-            code = _BOOT.format(path=_import_path(), fd=theirs.fileno(), manifest=str(manifest))
+            options = {"sandbox": sandbox, "memory_bytes": memory_bytes}
+            code = _BOOT.format(
+                path=_import_path(), module=self.module, fd=theirs.fileno(), manifest=str(manifest), options=options
+            )
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-P", "-s", "-c", code],
                 env=_environment(),
@@ -88,7 +101,7 @@ class Zygote:
             try:
                 if not self._ready:
                     self._control.settimeout(START_TIMEOUT_S)
-                    self._expect("ready")
+                    _say_what_is_lacking(self._expect("ready")["lacks"])
                     self._ready = True
                 socket.send_fds(self._control, [json.dumps(command).encode()], list(descriptors))
                 return self._expect("forked" if descriptors else "reaped")
@@ -104,7 +117,7 @@ class Zygote:
             data += more
         answer: dict[str, Any] = json.loads(data)
         if answer["kind"] == "failed":
-            raise REPLExecutionError(f"the REPL could not load its context: {answer['message']}")
+            raise REPLExecutionError(answer["message"])
         if answer["kind"] != kind:
             raise REPLExecutionError(f"the REPL's process answered {answer['kind']!r}, not {kind!r}")
         return answer
@@ -115,6 +128,17 @@ class Zygote:
         self._log.seek(0)
         said = self._log.read()[-2000:].decode(errors="replace").strip()
         return f"the REPL's process failed: {what}" + (f"; it said: {said}" if said else "")
+
+
+_said: set[str] = set()
+
+
+def _say_what_is_lacking(lacks: list[tuple[str, str]]) -> None:
+    """Which layers of the confinement this machine does not have: each once."""
+    new = [f"{name} ({why})" for name, why in lacks if name not in _said]
+    _said.update(name for name, _ in lacks)
+    if new:
+        log.warning("the REPL's process is confined without: %s; `rlm-graph doctor` shows all layers", ", ".join(new))
 
 
 def _end_process(process: subprocess.Popen[bytes], control: socket.socket, log: Any) -> None:
@@ -137,7 +161,8 @@ def _environment() -> dict[str, str]:
     """Nothing of ours: a key in the environment must not reach the process that runs the model's code."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     # A fixed hash seed, so that a cell that runs again after a crash walks its sets in the same order.
-    return {**kept, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"}
+    # One arena for all threads: each would reserve 64 MB of the address space that a worker may have.
+    return {**kept, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
 
 
 class ProcessExecutor:
@@ -360,12 +385,30 @@ def _end_worker(zygote: Zygote, pid: int, connection: socket.socket) -> None:
 
 
 class ProcessExecutors:
-    """Makes process REPLs; those over the same context share a zygote."""
+    """Makes process REPLs; those over the same context share a zygote.
+
+    Args:
+        sandbox: "strict": on Linux, no REPL starts where the kernel cannot confine its process. "degraded": it starts
+            with what there is, and what is missing is logged once.
+        memory_bytes: What a REPL may use beside its context.
+
+    Raises:
+        ConfigError: one of them has a bad value.
+    """
 
     IDLE_ZYGOTES = 2
     """Contexts that stay loaded when no REPL uses them: the next question over one starts at once."""
 
-    def __init__(self) -> None:
+    zygote_type: ClassVar[type[Zygote]] = Zygote
+
+    def __init__(self, *, sandbox: Sandbox = "strict", memory_bytes: int = MEMORY_BYTES) -> None:
+        if sandbox not in ("strict", "degraded"):
+            raise ConfigError(f'sandbox: {sandbox!r} is not allowed: must be "strict" or "degraded"')
+        if type(memory_bytes) is not int or memory_bytes < MIN_MEMORY_BYTES:
+            at_least = f"must be a whole number from {MIN_MEMORY_BYTES}"
+            raise ConfigError(f"memory_bytes: {memory_bytes!r} is not allowed: {at_least}")
+        self._sandbox = sandbox
+        self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._zygotes: dict[Path, Zygote] = {}
         self._users: weakref.WeakKeyDictionary[ProcessExecutor, Path] = weakref.WeakKeyDictionary()
@@ -381,7 +424,9 @@ class ProcessExecutors:
     def zygote(self, manifest: Path) -> Zygote:
         """The zygote of a context, started if there is none. Old ones that nobody uses are ended."""
         with self._lock:
-            zygote = self._zygotes.pop(manifest, None) or Zygote(manifest)
+            zygote = self._zygotes.pop(manifest, None) or self.zygote_type(
+                manifest, sandbox=self._sandbox, memory_bytes=self._memory_bytes
+            )
             self._zygotes[manifest] = zygote  # the most recent last
             used = set(self._users.values())
             idle = [path for path in self._zygotes if path not in used]

@@ -4,7 +4,7 @@ Freshly executed, single-threaded, with the modules and the context loaded. It n
 is a worker with the context in it: in milliseconds, and its pages are shared.
 
     host -> zygote    fork (with the worker's socket)      reap(pid)
-    zygote -> host    ready | failed(message)              forked(pid) | reaped(status)
+    zygote -> host    ready(lacks) | failed(message)       forked(pid) | reaped(status)
 
 Commands are lines of JSON on a Unix socket; the worker's socket comes as a passed descriptor. When the host is gone
 the socket ends, and the zygote ends with all its workers.
@@ -12,38 +12,43 @@ the socket ends, and the zygote ends with all its workers.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
 import os
 import resource
 import signal
 import socket
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rlm_graph.repl.confine import Confinement, ConfinementError, Sandbox, all_layers
 
 WORKER_FD = 3
 """The only descriptor that a worker keeps, beside /dev/null as 0, 1 and 2."""
 
-PR_SET_PDEATHSIG = 1
+
+Serve = Callable[[socket.socket, Any], None]
 
 
-def main(control_fd: int, manifest: str) -> None:
+def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int) -> None:
     """Load the context, then fork workers until the host hangs up."""
     control = socket.socket(fileno=control_fd)
+    confinement = Confinement(sandbox, all_layers(memory_bytes))
     try:
-        # Imported here: whatever goes wrong while loading must reach the host as a sentence.
-        from rlm_graph.context.materialize import load
-        from rlm_graph.repl.worker import serve
-
-        context = load(Path(manifest))
+        lacks = [(status.name, status.why) for status in confinement.try_out() if not status.is_available]
+        context, serve = _load(Path(manifest))
+        confinement.prepare()
+    except ConfinementError as error:
+        _tell(control, {"kind": "failed", "message": str(error)})
+        return
     except Exception as error:
-        _tell(control, {"kind": "failed", "message": f"{type(error).__name__}: {error}"})
+        message = f"the REPL could not load its context: {type(error).__name__}: {error}"
+        _tell(control, {"kind": "failed", "message": message})
         return
     gc.collect()
     gc.freeze()  # so that a collection in a worker does not write to every page that it shares
-    _tell(control, {"kind": "ready"})
+    _tell(control, {"kind": "ready", "lacks": lacks})
     workers: set[int] = set()
     try:
         while True:
@@ -54,7 +59,7 @@ def main(control_fd: int, manifest: str) -> None:
             if command["kind"] == "fork":
                 pid = os.fork()
                 if pid == 0:
-                    _become_worker(descriptors[0], context, serve)
+                    _become_worker(descriptors[0], context, confinement, serve)
                 os.close(descriptors[0])
                 workers.add(pid)
                 _tell(control, {"kind": "forked", "pid": pid})
@@ -64,6 +69,17 @@ def main(control_fd: int, manifest: str) -> None:
     finally:
         for pid in workers:
             _end(pid)
+
+
+def _load(manifest: Path) -> tuple[Any, Serve]:
+    """The context, and what serves cells over it: all that a worker could need, for it can open nothing later."""
+    # Imported here: whatever goes wrong while loading must reach the host as a sentence.
+    from rlm_graph.context.materialize import load
+    from rlm_graph.repl.confine.preload import preload
+    from rlm_graph.repl.worker import serve
+
+    preload()
+    return load(manifest), serve
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:
@@ -76,20 +92,19 @@ def _end(pid: int) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def _become_worker(descriptor: int, context: Any, serve: Any) -> None:
+def _become_worker(descriptor: int, context: Any, confinement: Confinement, serve: Serve) -> None:
     """Go on as a worker: nothing of the zygote's is left but its memory. Never returns."""
     status = 1
     try:
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         os.dup2(descriptor, WORKER_FD)
         os.closerange(WORKER_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         os.environ.clear()
-        serve(socket.socket(fileno=WORKER_FD), context)
+        connection = socket.socket(fileno=WORKER_FD)  # asks the kernel what it is: not possible any more, once confined
+        confinement.apply()
+        serve(connection, context)
         status = 0
     finally:
         os._exit(status)
