@@ -63,7 +63,7 @@ class Nodes:
             raise ConfigError("query: '' is not allowed: must be a question (or give `messages` with a human message)")
         context = await self._context(state.get("context"), query)
         repl, variables, scope = state.get("repl"), state.get("repl_variables", {}), _configurable(config, SCOPE_KEY)
-        if not self.repls.adopt(repl, context, scope):
+        if not await self.repls.adopt(repl, context, scope):
             repl, variables = await self.repls.open(context, scope), {}
         return {
             "query": query,
@@ -125,22 +125,18 @@ class Nodes:
         if not state["cells"]:
             return {"outcomes": []}
         ledger, scope = _ledger(state, config, settings), _configurable(config, SCOPE_KEY)
-        executor = self.repls.take(state["repl"] or "", scope)
-        is_new = executor is None
-        if executor is None:
-            context = await self._context(state["context"], state["query"])
-            executor = self.repls.take(await self.repls.open(context, scope), scope)
-            assert executor is not None
+        context = ContextRef.from_state(state["context"])
+        executor, lost = await self.repls.take(state["repl"], context, scope)
         try:
             done = await self._run_cells(executor, state["cells"], state["iterations"], settings, ledger, config)
         except BaseException:
             await self.repls.discard(executor)
             raise
-        notes = [prompts.repl_lost()] if is_new else []
+        notes = [] if lost == {} else [prompts.repl_lost(lost)]
         return {
             "outcomes": [_outcome(end, settings, notes if not at else []) for at, end in enumerate(done)],
             "answer": None if done[-1].answer is None else prompts.sendable(done[-1].answer),
-            "repl": await self.repls.put_back(executor),
+            "repl": await self.repls.put_back(executor, done[-1].snapshot),
             "repl_variables": {name: prompts.sendable(value) for name, value in done[-1].variables.items()},
             **_totals(ledger),
         }
@@ -330,7 +326,7 @@ def _outcome(done: Done, settings: RLMConfig, notes: list[str]) -> Outcome:
         "error": None if done.error is None else prompts.sendable(done.error[-prompts.MAX_ERROR_CHARS :]),
         "changed": {name: prompts.sendable(value) for name, value in list(changed.items())[: prompts.MAX_CHANGED + 1]},
         "notes": [*notes, *done.notes],
-        "lost": done.lost,
+        "undone": done.undone,
     }
 
 

@@ -180,8 +180,8 @@ def observation(outcomes: Sequence[Done], cells: int, config: RLMConfig, *, iter
             f" (block {len(outcomes)} of {cells}; the blocks after it were not run)" if len(outcomes) < cells else ""
         )
         parts.append(f"Error{where}:\n{_end(last.error, MAX_ERROR_CHARS)}")
-    if any(done.lost for done in outcomes):
-        parts.append("The REPL was started anew: variables of earlier blocks are gone, `context` is there.")
+    if last.undone:
+        parts.append("The block was killed: all variables are as they were before it.")
     changed = {name: done.variables[name] for done in outcomes for name in done.changed if name in done.variables}
     changed = {name: value for name, value in changed.items() if len(name.strip("_")) > 1}  # not what a loop leaves
     if changed:
@@ -234,9 +234,12 @@ LAST_QUESTION = (
 )
 
 
-def repl_lost() -> str:
-    """Said once when the REPL that a thread had is gone."""
-    return "The REPL was started anew since the last block: its variables are gone, `context` is there."
+def repl_lost(lost: Mapping[str, str] | None) -> str:
+    """Said once when a REPL that was brought back is not quite what it was: some names are gone, or (None) all."""
+    if lost is None:
+        return "The REPL was started anew since the last block: its variables are gone, `context` is there."
+    names = ", ".join(f"{name} ({why})" for name, why in list(lost.items())[:MAX_CHANGED])
+    return f"The REPL was restored since the last block. These could not be kept: {names}."
 
 
 def sub_call_limit(limit: Exception) -> str:

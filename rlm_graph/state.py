@@ -137,8 +137,8 @@ class Outcome(TypedDict):
     notes: list[str]
     """What else the root model must know."""
 
-    lost: bool
-    """The REPL had to be started anew."""
+    undone: bool
+    """It had to be killed: the variables are those of before it."""
 
 
 class RLMState(TypedDict, total=False):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rlm_graph.repl import worker
@@ -85,15 +87,37 @@ def _wait_for(address: str, listener: socket.socket) -> None:
             time.sleep(0.1)
 
 
+class InMemory:
+    """A snapshot store that needs no package."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def put_pack(self, parts: dict[str, bytes]) -> str:
+        """Keep parts."""
+        self._kept.update(parts)
+        return "pack"
+
+    def put(self, root: bytes, context: str, packs: list[str]) -> str:
+        """Keep a root."""
+        name = hashlib.sha256(context.encode() + root).hexdigest()
+        self._kept[name] = root
+        return name
+
+    def open(self, snapshot: str) -> Any:
+        """What was kept."""
+        return SimpleNamespace(root=self._kept[snapshot], packs=["pack"], part=self._kept.__getitem__)
+
+
 async def attack(executors: ProcessExecutors, manifest: Path, source: str) -> dict[str, Any]:
     """Run one attack in a worker of its own; then see that the REPL still works."""
-    executor = executors(manifest)
+    executor = executors(manifest, InMemory())
     step = await executor.run_cell(source, timeout_s=TIMEOUT_S)
     if isinstance(step, Call):
-        outcome: dict[str, Any] = {"stdout": "", "error": f"it called {step.function}", "lost": False}
+        outcome: dict[str, Any] = {"stdout": "", "error": f"it called {step.function}", "undone": False}
         await executor.close()
     else:
-        outcome = {"stdout": step.stdout, "error": step.error, "lost": step.lost}
+        outcome = {"stdout": step.stdout, "error": step.error, "undone": step.undone}
     after = await executor.run_cell("print('still here')", timeout_s=TIMEOUT_S)
     outcome["after"] = getattr(after, "stdout", "")
     await executor.close()

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 import RestrictedPython
-from attack import breached_executors
+from attack import InMemory, breached_executors
 
 import rlm_graph
 from rlm_graph import ContextStore, REPLExecutionError
@@ -514,7 +514,7 @@ async def test_a_worker_has_all_layers(manifest: Path) -> None:
     """Those of its process, as the kernel tells them; and the host has none of them."""
     own = Path("/proc/self/status").read_text()
     executors = ProcessExecutors()
-    executor = executors(manifest)
+    executor = executors(manifest, InMemory())
     await executor.run_cell("", timeout_s=20)
     folder = Path(f"/proc/{pid_of(executor)}")
     status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines())
@@ -546,7 +546,7 @@ async def test_a_strict_sandbox_does_not_start_without_the_filter(manifest: Path
     """It says which layer is missing, why, and what can be done."""
     executors = breached_executors("without_filter")
     with pytest.raises(REPLExecutionError, match=r"seccomp: there is no filter for .*degraded"):
-        await executors(manifest).start()
+        await executors(manifest, InMemory()).start()
     executors.close()
 
 
@@ -557,7 +557,7 @@ async def test_a_degraded_sandbox_starts_and_says_what_is_missing(
     process._said.clear()
     for _ in range(2):
         executors = breached_executors("without_filter", sandbox="degraded")
-        executor = executors(manifest)
+        executor = executors(manifest, InMemory())
         with caplog.at_level(logging.WARNING, "rlm_graph"):
             done: Any = await executor.run_cell("import os\nprint(os.getppid() > 0)\nopen('/etc/passwd')", timeout_s=5)
         assert done.stdout == "True\n"  # a call that the filter refuses
@@ -588,12 +588,12 @@ def test_bad_settings_are_refused(options: dict[str, Any]) -> None:
 async def test_memory_is_bounded_beyond_the_context(manifest: Path) -> None:
     """What is too much is a MemoryError, which ends the cell and not the REPL."""
     executors = ProcessExecutors(memory_bytes=200 << 20)
-    executor = executors(manifest)
+    executor = executors(manifest, InMemory())
     growing = "xs = []\nwhile True:\n    xs.append('x' * 10**6 + str(len(xs)))"
     for code in ("x = 'a' * 10**10", "b = bytes(3 << 28)", growing):
         done: Any = await executor.run_cell(code, timeout_s=20)
         assert "MemoryError" in done.error
-        assert not done.lost
+        assert not done.undone
         await executor.run_cell("xs = None", timeout_s=20)
     done = await executor.run_cell("print(len('y' * (100 << 20)))", timeout_s=20)
     assert done.stdout == f"{100 << 20}\n"
@@ -604,7 +604,7 @@ async def test_memory_is_bounded_beyond_the_context(manifest: Path) -> None:
 async def test_workers_end_with_their_zygote(manifest: Path) -> None:
     """Also one that is in the middle of a cell, when the zygote is killed."""
     executors = breached_executors("breached")
-    executor = executors(manifest)
+    executor = executors(manifest, InMemory())
     await executor.start()
     pid = pid_of(executor)
     os.kill(executors.zygote(manifest)._process.pid, signal.SIGKILL)
@@ -644,7 +644,7 @@ from fractions import Fraction
 async def test_what_python_loads_on_demand_is_there(manifest: Path) -> None:
     """Time zones, codecs, hashes, threads: nothing that a cell may use is opened only then."""
     executors = ProcessExecutors()
-    executor = executors(manifest)
+    executor = executors(manifest, InMemory())
     done: Any = await executor.run_cell(IMPORTS, timeout_s=20)
     assert done.error is None
     for expression, expected in ON_DEMAND.items():

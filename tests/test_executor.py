@@ -11,7 +11,8 @@ import pytest
 
 from rlm_graph import ContextStore, REPLExecutionError
 from rlm_graph.repl.process import ProcessExecutors
-from rlm_graph.testing.executor_cases import EXECUTOR_CASES, ExecutorCase, ReplUnderTest, open_repl
+from rlm_graph.repl.snapshot_store import SnapshotStore
+from rlm_graph.testing.executor_cases import EXECUTOR_CASES, ExecutorCase, open_repl
 
 BACKENDS = {"process": ProcessExecutors}
 
@@ -35,7 +36,7 @@ def test_the_list_is_whole() -> None:
 async def test_a_context_that_is_gone_is_told(store: ContextStore, tmp_path: Path) -> None:
     """When the REPL starts, as an error of the REPL."""
     executors = ProcessExecutors()
-    executor = executors(tmp_path / "no-such-manifest")
+    executor = executors(tmp_path / "no-such-manifest", SnapshotStore(store.files))
     with pytest.raises(REPLExecutionError, match="no-such-manifest"):
         await executor.start()
     executors.close()
@@ -47,8 +48,8 @@ async def test_the_worker_has_nothing_of_the_hosts(store: ContextStore, monkeypa
     with (store_file := Path(os.devnull)).open() as inherited:
         os.set_inheritable(inherited.fileno(), True)
         executors = ProcessExecutors()
-        executor = executors(store.local_manifest(store.put("text")))
-        await ReplUnderTest(executor).run("")
+        executor = executors(store.local_manifest(store.put("text")), SnapshotStore(store.files))
+        await executor.run_cell("", timeout_s=5)
         pid = executor._worker._pid  # type: ignore[union-attr]
         assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
         descriptors = {int(fd.name): str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}

@@ -18,7 +18,15 @@ from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run as TracedRun
 from langgraph.checkpoint.memory import InMemorySaver
 
-from rlm_graph import ConfigError, MaxSubCallsExceeded, ModelError, RLMConfig, create_rlm, load_context
+from rlm_graph import (
+    ConfigError,
+    MaxSubCallsExceeded,
+    ModelError,
+    REPLExecutionError,
+    RLMConfig,
+    create_rlm,
+    load_context,
+)
 from rlm_graph.blocking import run_blocking
 from rlm_graph.errors import ContextEmptyError, ContextTypeError, MissingKeyError, ModelAuthError, UnknownModelError
 from rlm_graph.testing import Reply, Request
@@ -550,16 +558,59 @@ def test_an_empty_field_of_a_chat_form_is_no_context(make_rlm: MakeRLM) -> None:
     assert make_rlm([code("FINAL(context)")]).invoke(given)["answer"] == "What is it?"
 
 
-def test_another_branch_never_sees_the_variables_of_this_one(make_rlm: MakeRLM) -> None:
-    """Time travel to before a cell: the REPL that is alive belongs to another state, and is not used."""
+def test_another_branch_has_the_variables_of_its_own_past(make_rlm: MakeRLM) -> None:
+    """Time travel to before a cell: the REPL is as it was then, whatever another branch has done since."""
     saver, config = InMemorySaver(), thread()
-    probe = code("try:\n    FINAL(late)\nexcept NameError:\n    FINAL('not here')")
-    rlm = make_rlm([code("early = 1"), code("late = 2"), code("FINAL(late)"), probe], checkpointer=saver)
+    probe = code("FINAL([early, 'late' in globals()])")
+    rlm = make_rlm(
+        [code("early = [1]"), code("late = 2\nearly.append(late)"), code("FINAL(late)"), probe], checkpointer=saver
+    )
     assert rlm.invoke({"query": "?", "context": "t"}, config)["answer"] == "2"
     before = next(
         s for s in rlm.get_state_history(config) if s.next == ("generate_code",) and s.values["iterations"] == 1
     )
-    assert rlm.invoke(None, before.config)["answer"] == "not here"
+    assert json.loads(rlm.invoke(None, before.config)["answer"]) == [[1], False]
+
+
+def test_another_process_goes_on_with_the_variables(make_rlm: MakeRLM) -> None:
+    """A second RLM over the same store and checkpoints, as after a restart."""
+    saver, config = InMemorySaver(), thread()
+    cells = [
+        code("class Box:\n    def __init__(self, n):\n        self.n = n\nbox = Box(3)\nFINAL('first')"),
+        code("FINAL([box.n, type(box).__name__])"),
+    ]
+    rlm = make_rlm(cells, checkpointer=saver)
+    assert rlm.invoke({"query": "one?", "context": "the text"}, config)["answer"] == "first"
+    rlm.close()
+    other = create_rlm(rlm.server.chat_model("root"), checkpointer=saver, context_store=rlm.repls.store)
+    with other:
+        second = other.invoke({"query": "two?"}, config)
+    assert json.loads(second["answer"]) == [3, "Box"]
+
+
+def test_what_could_not_be_kept_is_told_when_it_is_lost(make_rlm: MakeRLM) -> None:
+    """A running generator is gone when the REPL has to be brought back; the model learns its name."""
+    saver, config = InMemorySaver(), thread()
+    rlm = make_rlm(
+        [code("gen = (i for i in [1])\nnext(gen)\nFINAL(1)"), code("print(1)"), code("FINAL(2)")], checkpointer=saver
+    )
+    rlm.invoke({"query": "one?", "context": "the text"}, config)
+    rlm.close()
+    rlm.invoke({"query": "two?"}, config)
+    assert "gen" in rlm.server.requests[-1].text
+    assert "generator" in rlm.server.requests[-1].text
+
+
+def test_a_snapshot_that_was_changed_is_refused(make_rlm: MakeRLM, store: Any) -> None:
+    """As an error of the REPL: the run goes on when the store is mended."""
+    config = thread()
+    rlm = make_rlm([code("x = 1\nFINAL(1)"), code("FINAL(x)")], checkpointer=InMemorySaver())
+    rlm.invoke({"query": "one?", "context": "the text"}, config)
+    rlm.close()
+    (path,) = (Path(store.files.root) / "snapshots").glob("*/*")
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(REPLExecutionError, match="was changed"):
+        rlm.invoke({"query": "two?"}, config)
 
 
 def test_no_process_is_left_behind(make_rlm: MakeRLM) -> None:
@@ -591,16 +642,21 @@ def _repl_processes() -> set[str]:
 
 
 def test_idle_repls_are_kept_up_to_a_number(make_rlm: MakeRLM, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of ended runs; a run that is under way keeps its REPL, however many there are."""
-    rlm = make_rlm(lambda request: code("FINAL(context)"), checkpointer=InMemorySaver())
+    """The others are closed, and come back from their snapshots, also in the middle of a run."""
+
+    def root(request: Request) -> str:
+        turns = sum(message["role"] == "assistant" for message in request.messages)
+        return [code("kept = context * 2\ndef twice():\n    return kept * 2"), code("FINAL(twice())")][turns]
+
+    rlm = make_rlm(root, checkpointer=InMemorySaver())
     monkeypatch.setattr(rlm.repls, "MAX_IDLE", 3)
-    under_way = rlm.stream({"query": "?", "context": "mine"}, thread(), stream_mode="updates")
-    assert "init_repl" in next(under_way)
-    for _ in range(6):
-        rlm.invoke({"query": "?", "context": "others"}, thread())
-    assert rlm.repls.alive == 4
-    assert list(under_way)[-1]["finalize"]["status"] == "complete"
-    assert rlm.repls.alive == 3
+    runs = [rlm.stream({"query": "?", "context": f"{i} "}, thread(), stream_mode="values") for i in range(10)]
+    answers: list[Any] = [None] * 10
+    for _ in range(12):
+        for number, run in enumerate(runs):
+            answers[number] = next(run, {}).get("answer") or answers[number]
+            assert rlm.repls.alive <= 4
+    assert answers == [f"{i} " * 4 for i in range(10)]
 
 
 def test_an_abandoned_run_ends_when_it_is_collected(make_rlm: MakeRLM) -> None:

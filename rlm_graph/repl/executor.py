@@ -10,8 +10,13 @@ backend owns the namespace, the clock and the process.
         start answering step ...                      # reply(step.id, text) or fail(step.id, error)
         step = await executor.next_step()
 
-Life cycle: made by an `ExecutorFactory`, `start`ed once, any number of cells one after the other, `close`d once.
-`close` may be called at any time, also in the middle of a cell or before `start` has ended; it never raises.
+Life cycle: made by an `ExecutorFactory`, `start`ed once, perhaps `restore`d once, any number of cells one after the
+other, `close`d once. `close` may be called at any time, also in the middle of a cell or before `start` has ended; it
+never raises.
+
+A backend is only a cache of its last snapshot. After each cell it keeps the namespace in the `SnapshotStore` that its
+factory was given, and names it in `Done.snapshot`; another REPL, in another process or on another host, is `restore`d
+from it to the same variables. A cell that had to be killed leaves the REPL as it was before it.
 
 Errors: the model's mistakes, and whatever its code does to its own process, are a `Done` with an `error`. A backend
 raises `REPLExecutionError` only when it cannot run any cell at all.
@@ -22,7 +27,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from rlm_graph.repl.snapshot_store import SnapshotStore
+
 
 FailureKind = Literal["sub_call", "limit", "value", "interrupted"]
 """Why a call failed, as the cell sees it: `SubCallError`, `MaxSubCallsExceeded`, `ValueError`, or the cell is ended."""
@@ -73,8 +82,11 @@ class Done:
     notes: tuple[str, ...] = ()
     """What else the root model must know, one sentence each (a reserved name was restored, ...)."""
 
-    lost: bool = False
-    """The worker had to be replaced: the variables of earlier cells are gone."""
+    snapshot: str | None = None
+    """The state of the REPL after the cell, in the snapshot store; None if the backend keeps none."""
+
+    undone: bool = False
+    """The cell had to be killed: the variables are those of before it."""
 
     elapsed_s: float = 0.0
     """Seconds of the cell's own time, waiting for calls not counted."""
@@ -91,6 +103,16 @@ class Executor(Protocol):
 
         Raises:
             REPLExecutionError: it cannot be started.
+        """
+
+    async def restore(self, snapshot: str) -> Mapping[str, str]:
+        """Bring a REPL that has run no cell yet to the state of a snapshot.
+
+        Returns:
+            What could not be kept: the names of variables, with the reason ("a running generator").
+
+        Raises:
+            REPLExecutionError: the snapshot is missing, was changed, or cannot be read.
         """
 
     async def run_cell(self, code: str, *, timeout_s: float) -> Step:
@@ -112,7 +134,7 @@ class Executor(Protocol):
 class ExecutorFactory(Protocol):
     """Makes REPLs. It may share work among those over the same context (a loaded process, an image)."""
 
-    def __call__(self, manifest: Path) -> Executor:
+    def __call__(self, manifest: Path, snapshots: SnapshotStore) -> Executor:
         """A REPL, not yet started, over the context that a manifest of the context store describes."""
 
     def close(self) -> None:

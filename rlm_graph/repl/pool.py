@@ -1,7 +1,8 @@
-"""The REPLs that are alive in this process: a cache, from the id of a REPL's state to the executor that is in it.
+"""The REPLs that are alive in this process: a cache of their snapshots.
 
-The graph's state names the REPL state that it belongs to, and a cell makes a new one. So an executor is found only
-by a state that it is really in: a fork or a time travel never meets the variables of another branch.
+The graph's state names the REPL state that it belongs to, and a cell makes a new one. An executor that is in that
+state is used again; where there is none, a new one is restored from the snapshot. So a fork or a time travel never
+meets the variables of another branch, and any REPL can be closed between two cells.
 """
 
 from __future__ import annotations
@@ -9,15 +10,23 @@ from __future__ import annotations
 import asyncio
 import uuid
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rlm_graph.context import ContextRef, ContextStore
 from rlm_graph.repl.executor import Executor, ExecutorFactory
+from rlm_graph.repl.snapshot_store import SnapshotStore
+
+_BLANK = "blank-"
+"""How the id of a state begins in which no cell has run yet."""
+
+_UNSAVED = "unsaved-"
+"""How the id of a state begins of which the backend keeps no snapshot."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """A run that is under way; its REPLs stay alive until it ends."""
+    """A run that is under way."""
 
     keeps: bool
     """Whether the thread may come back to its REPL: else it is closed when the run ends."""
@@ -25,26 +34,28 @@ class Scope:
 
 @dataclass
 class _Live:
-    """A REPL, the context that it has, and the run that it belongs to."""
+    """A REPL, the state and the context that it has, and the run that uses it."""
 
     executor: Executor
+    state_id: str
     context: str
     """The context's sha256."""
 
     scope: Scope | None
-    """None when the run has ended: then it may be closed to make room."""
+    """None when the run has ended."""
 
 
 class ReplPool:
-    """Live REPLs between cells. Those of ended runs are kept for the thread's next question, up to a number."""
+    """REPLs between cells, the least recently used of which are closed when there are too many."""
 
     MAX_IDLE = 16
-    """REPLs of ended runs that stay alive; the least recently used is closed first."""
+    """REPLs that stay alive between cells; the others come back from their snapshots."""
 
     def __init__(self, executors: ExecutorFactory, store: ContextStore) -> None:
         self.store = store
+        self.snapshots = SnapshotStore(store.files)
         self._executors = executors
-        self._idle: dict[str, _Live] = {}
+        self._idle: list[_Live] = []  # the most recently used last; equal states have equal ids
         self._busy: dict[Executor, _Live] = {}
         self._at_end = weakref.finalize(self, executors.close)
 
@@ -61,30 +72,56 @@ class ReplPool:
 
     async def open(self, context: ContextRef, scope: Scope | None) -> str:
         """A new REPL over a context; returns the id of its state. It loads while its user goes on."""
-        manifest = await asyncio.to_thread(self.store.local_manifest, context)
-        executor = await asyncio.to_thread(self._executors, manifest)
-        return await self._keep(_Live(executor, context.sha256, scope))
+        live = _Live(await self._start(context), f"{_BLANK}{uuid.uuid4().hex}", context.sha256, scope)
+        await self._keep(live)
+        return live.state_id
 
-    def adopt(self, state_id: str | None, context: ContextRef, scope: Scope | None) -> bool:
-        """Take the REPL in that state, over that context, into a run; False if there is none (any more)."""
-        live = self._idle.get(state_id or "")
-        if live is None or live.context != context.sha256:
-            return False
-        live.scope = scope
-        return True
-
-    def take(self, state_id: str, scope: Scope | None) -> Executor | None:
-        """The REPL in that state, for one user at a time; None if there is none (any more)."""
-        live = self._idle.pop(state_id, None)
+    async def adopt(self, state_id: str | None, context: ContextRef, scope: Scope | None) -> bool:
+        """Take a state over that context into a run; False if it is over another one, or gone."""
+        live = self._find(state_id, scope)
         if live is None:
-            return None
-        live.scope = scope
-        self._busy[live.executor] = live
-        return live.executor
+            return await self._is_saved(state_id, context)
+        if live.context == context.sha256:
+            live.scope = scope
+            return True
+        return False
 
-    async def put_back(self, executor: Executor) -> str:
+    async def take(
+        self, state_id: str | None, context: ContextRef, scope: Scope | None
+    ) -> tuple[Executor, Mapping[str, str] | None]:
+        """A REPL in that state, for one user at a time, and what could not be brought back.
+
+        Returns:
+            The executor, with the variables that are lost and why; None for all of them, when there is no snapshot.
+
+        Raises:
+            REPLExecutionError: the snapshot was changed or cannot be read.
+        """
+        live = self._find(state_id, scope)
+        lost: Mapping[str, str] | None = {}
+        if live is None:
+            live = _Live(await self._start(context), state_id or "", context.sha256, scope)
+            is_blank = state_id is not None and state_id.startswith(_BLANK)
+            if state_id is not None and await self._is_saved(state_id, context):
+                try:
+                    lost = await live.executor.restore(state_id)
+                except BaseException:
+                    await live.executor.close()
+                    raise
+            elif not is_blank:
+                lost = None
+        else:
+            self._idle.remove(live)
+            live.scope = scope
+        self._busy[live.executor] = live
+        return live.executor, lost
+
+    async def put_back(self, executor: Executor, snapshot: str | None) -> str:
         """Give a REPL back after a cell; returns the id of the state that it is in now."""
-        return await self._keep(self._busy.pop(executor))
+        live = self._busy.pop(executor)
+        live.state_id = snapshot or f"{_UNSAVED}{uuid.uuid4().hex}"
+        await self._keep(live)
+        return live.state_id
 
     async def discard(self, executor: Executor) -> None:
         """Close a REPL that was in the middle of a cell."""
@@ -95,19 +132,27 @@ class ReplPool:
         """A run has ended: its REPLs are closed, or kept as long as there is room."""
         for executor in [executor for executor, live in self._busy.items() if live.scope is scope]:
             await self.discard(executor)
-        for state_id, live in [(state_id, live) for state_id, live in self._idle.items() if live.scope is scope]:
+        for live in [live for live in self._idle if live.scope is scope]:
             live.scope = None
             if not scope.keeps:
-                await self._idle.pop(state_id).executor.close()
-        await self._make_room()
+                self._idle.remove(live)
+                await live.executor.close()
 
-    async def _keep(self, live: _Live) -> str:
-        state_id = uuid.uuid4().hex
-        self._idle[state_id] = live
-        await self._make_room()
-        return state_id
+    def _find(self, state_id: str | None, scope: Scope | None) -> _Live | None:
+        """The REPL of this run in that state, else one that no run uses: equal states have equal ids."""
+        found = [live for live in self._idle if live.state_id == state_id and live.scope in (scope, None)]
+        return max(found, key=lambda live: live.scope is scope, default=None)
 
-    async def _make_room(self) -> None:
-        unused = [state_id for state_id, live in self._idle.items() if live.scope is None]
-        for state_id in unused[: -self.MAX_IDLE]:
-            await self._idle.pop(state_id).executor.close()
+    async def _is_saved(self, state_id: str | None, context: ContextRef) -> bool:
+        return state_id is not None and await asyncio.to_thread(self.snapshots.belongs, state_id, context.sha256)
+
+    async def _start(self, context: ContextRef) -> Executor:
+        manifest = await asyncio.to_thread(self.store.local_manifest, context)
+        return await asyncio.to_thread(self._executors, manifest, self.snapshots)
+
+    async def _keep(self, live: _Live) -> None:
+        self._idle.append(live)
+        can_come_back = [live for live in self._idle if live.scope is None or not live.state_id.startswith(_UNSAVED)]
+        for old in can_come_back[: -self.MAX_IDLE]:
+            self._idle.remove(old)
+            await old.executor.close()

@@ -22,8 +22,10 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import rlm_graph
 from rlm_graph.errors import ConfigError, REPLExecutionError
@@ -31,11 +33,27 @@ from rlm_graph.repl import wire
 from rlm_graph.repl.confine import MEMORY_BYTES, Sandbox
 from rlm_graph.repl.executor import Call, Done, FailureKind, Step
 
+if TYPE_CHECKING:
+    from rlm_graph.repl.snapshot_store import Snapshot, SnapshotStore
+
+_Frame = tuple[dict[str, Any], list[memoryview]]
+
 GRACE_S = 1.0
 """Seconds between the soft interrupt of a cell that used up its time, and the kill."""
 
 START_TIMEOUT_S = 600.0
 """Seconds that a zygote may take to load its context."""
+
+MAX_PACKS = 256
+"""Packs that a snapshot may need; then its parts are stored anew, together."""
+
+SAVE_TIMEOUT_S = 60.0
+"""Seconds that the variables may take to be saved after a cell, or restored."""
+
+_TOO_LONG = (
+    "SandboxTimeout: the cell ran for more than {limit:g} s, did not stop when it was interrupted, and was killed"
+)
+_TOO_LARGE = f"the variables could not be saved within {SAVE_TIMEOUT_S:g} s: keep less, or simpler things"
 
 MIN_MEMORY_BYTES = 64 << 20
 """The least that a worker can be given: Python and a small cell need some."""
@@ -168,13 +186,18 @@ def _environment() -> dict[str, str]:
 class ProcessExecutor:
     """One REPL in one worker process; see `Executor` for the contract."""
 
-    def __init__(self, executors: ProcessExecutors, manifest: Path) -> None:
+    def __init__(self, executors: ProcessExecutors, manifest: Path, snapshots: SnapshotStore) -> None:
         self._executors = executors
         self._manifest = manifest
+        self._snapshots = snapshots
         self._worker: _Worker | None = None
         self._waiting: set[int] = set()  # calls that the cell waits for
         self._interrupted = False
-        self._receiving: asyncio.Future[tuple[dict[str, Any], list[memoryview]]] | None = None
+        self._receiving: asyncio.Future[_Frame] | None = None
+        self._last = Done()  # how the last cell that was saved ended: what a new worker is restored to
+        self._root, self._saved_as = b"", ""  # the last root, and the snapshot that it is
+        self._packs: list[str] = []  # where its parts are
+        self._ended: Done | None = None  # how this cell ended, while its variables are being saved
 
     async def start(self) -> None:
         """Fork the worker."""
@@ -184,46 +207,125 @@ class ProcessExecutor:
         zygote = self._executors.zygote(self._manifest)
         return _Worker(zygote, *zygote.fork())
 
+    async def restore(self, snapshot: str) -> Mapping[str, str]:
+        """Bring a new worker to the state of a snapshot."""
+        if self._worker is None:
+            await self.start()
+        assert self._worker is not None
+        self._left_s, self._interrupted = SAVE_TIMEOUT_S, True
+        self._worker.wake()
+        opened = await asyncio.to_thread(self._snapshots.open, snapshot)
+        try:
+            await self._worker.send({"kind": "restore"}, opened.root)
+            while (lost := await self._restored(self._worker, opened)) is None:
+                pass
+        except (wire.FrameError, EOFError, OSError) as error:
+            await self.close()
+            raise REPLExecutionError(f"the REPL could not be restored from its snapshot {snapshot}: {error}") from error
+        self._worker.pause()
+        self._last = replace(self._last, snapshot=snapshot)
+        self._root, self._saved_as, self._packs = opened.root, snapshot, opened.packs
+        return lost
+
+    async def _restored(self, worker: _Worker, opened: Snapshot) -> Mapping[str, str] | None:
+        """Give the worker the part that it asks for (None), or take its word that it has all."""
+        header, parts = await self._frame(worker)
+        if header["kind"] == "restored" and len(parts) == 1:
+            return _texts(parts[0])
+        if header["kind"] != "fetch":
+            raise wire.FrameError(f"a {header['kind'][:40]!r} frame in place of a restored REPL")
+        part = await asyncio.to_thread(opened.part, wire.field(header, "sha256", str))
+        await worker.send({"kind": "part"}, part)
+        return None
+
     async def run_cell(self, code: str, *, timeout_s: float) -> Step:
         """Run one cell up to its first call or its end."""
         if self._worker is None:
             await self.start()
+            if self._last.snapshot is not None:
+                await self.restore(self._last.snapshot)
         assert self._worker is not None
         self._waiting.clear()
-        self._interrupted = False
+        self._interrupted, self._ended = False, None
         self._timeout_s = self._left_s = timeout_s
         self._worker.wake()
-        await self._worker.send({"kind": "run"}, wire.encode(code))
+        all_parts = len(self._packs) > MAX_PACKS
+        if all_parts:
+            self._packs = []
+        await self._worker.send({"kind": "run", "all_parts": all_parts}, wire.encode(code))
         return await self.next_step()
 
     async def next_step(self) -> Step:
-        """Wait for the next frame of the worker, while the cell's clock runs if it waits for no call."""
+        """Wait for the next call or the end, while the cell's clock runs if it waits for no call."""
         assert self._worker is not None
         try:
-            while True:
-                step = await self._receive(self._worker)
-                if isinstance(step, Call) and self._interrupted:
-                    await self._answer("fail", step.id, "", failure="interrupted")
-                    continue
-                if isinstance(step, Call):
-                    self._waiting.add(step.id)
-                else:
-                    self._worker.pause()
-                return step
+            while (step := await self._step(self._worker)) is None:
+                pass
         except TimeoutError:
-            reason = (
-                f"SandboxTimeout: the cell ran for more than {self._timeout_s:g} s, did not stop when it was "
-                f"interrupted, and was killed"
-            )
+            reason = _TOO_LONG.format(limit=self._timeout_s) if self._ended is None else _TOO_LARGE
         except (EOFError, OSError) as error:
             reason = f"the cell ended the REPL's process ({await asyncio.to_thread(self._worker.epitaph) or error})"
         except wire.FrameError as error:
             reason = f"the REPL's process broke the protocol ({error}) and was killed"
+        else:
+            if isinstance(step, Done):
+                self._worker.pause()
+                self._last = step
+            return step
         await self.close()
-        return Done(error=reason, lost=True, elapsed_s=self._timeout_s - self._left_s)
+        printed = self._ended or Done()
+        return replace(
+            self._last,
+            stdout=printed.stdout,
+            stdout_chars=printed.stdout_chars,
+            stderr=printed.stderr,
+            error=reason,
+            answer=None,
+            changed=(),
+            notes=(),
+            undone=True,
+            elapsed_s=printed.elapsed_s or self._timeout_s - max(self._left_s, 0),
+        )
 
-    async def _receive(self, worker: _Worker) -> Step:
-        """One step; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError."""
+    async def _step(self, worker: _Worker) -> Step | None:
+        """What the worker's next frame means; None if there is more to come. Checked as coming from an attacker."""
+        header, parts = await self._frame(worker)
+        match header["kind"], len(parts):
+            case "call", _:
+                call = _call(header, parts)
+                if self._interrupted:
+                    await self._answer("fail", call.id, "", failure="interrupted")
+                    return None
+                self._waiting.add(call.id)
+                return call
+            case "ended", 5 if self._ended is None:
+                self._ended = self._end_of_cell(header, parts)
+                self._waiting.clear()
+                self._interrupted, self._left_s = True, SAVE_TIMEOUT_S  # from here on there is nothing to interrupt
+                return None
+            case "parts", count if self._ended is not None and count > 1 and len(parts[0]) == 32 * (count - 1):
+                names = [parts[0][at : at + 32].hex() for at in range(0, len(parts[0]), 32)]
+                pack = dict(zip(names, map(bytes, parts[1:]), strict=True))
+                self._packs.append(await asyncio.to_thread(self._snapshots.put_pack, pack))
+                return None
+            case "saved", 1 if self._ended is not None:
+                return replace(self._ended, snapshot=await self._saved(bytes(parts[0])))
+            case "unsaved", 1 if self._ended is not None:
+                why = wire.decode(parts[0])[:200]
+                note = f"The variables could not be saved ({why}): they live in this process only."
+                return replace(self._ended, notes=(*self._ended.notes, note))
+        raise wire.FrameError(f"a {header['kind'][:40]!r} frame of {len(parts)} parts")
+
+    async def _saved(self, root: bytes) -> str:
+        """The id of the state that a root describes; most cells that only print have changed nothing."""
+        if root != self._root or self._last.snapshot is None:
+            context = self._manifest.name
+            self._saved_as = await asyncio.to_thread(self._snapshots.put, root, context, self._packs)
+            self._root = root
+        return self._saved_as
+
+    async def _frame(self, worker: _Worker) -> _Frame:
+        """One frame; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError."""
         if self._receiving is None:
             self._receiving = asyncio.ensure_future(worker.receive())
         clock_stands = bool(self._waiting) and not self._interrupted
@@ -234,19 +336,14 @@ class ProcessExecutor:
             self._left_s -= time.monotonic() - started
         if self._receiving.done():
             received, self._receiving = self._receiving, None
-            return self._step(*received.result())
+            return received.result()
         if self._interrupted:
             raise TimeoutError
         self._interrupted, self._left_s = True, GRACE_S
         worker.interrupt()
-        return await self._receive(worker)
+        return await self._frame(worker)
 
-    def _step(self, header: dict[str, Any], parts: list[memoryview]) -> Step:
-        """What a frame says, checked as coming from an attacker."""
-        if header["kind"] == "call":
-            return _call(header, parts)
-        if header["kind"] != "done" or len(parts) != 5:
-            raise wire.FrameError(f"a {header['kind']!r} frame of {len(parts)} parts")
+    def _end_of_cell(self, header: dict[str, Any], parts: list[memoryview]) -> Done:
         stdout, stderr, error, answer = (wire.decode(part) for part in parts[:4])
         left = 0.0 if self._interrupted else self._left_s
         return Done(
@@ -311,6 +408,18 @@ def _outcome(data: memoryview) -> dict[str, Any]:
     return {"variables": tables[0], "reprs": tables[1], "changed": tuple(lists[0]), "notes": tuple(lists[1])}
 
 
+def _texts(data: memoryview) -> dict[str, str]:
+    """Names and sentences, from the JSON of a `restored` frame."""
+    try:
+        told: Any = json.loads(bytes(data)) if len(data) <= MAX_OUTCOME_BYTES else None
+        are_text = all(type(text) is str for item in told.items() for text in item)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise wire.FrameError("a malformed list of what was lost") from error
+    if not are_text:
+        raise wire.FrameError("a list of what was lost that is no text")
+    return dict(told)
+
+
 class _Worker:
     """A worker process and the host's end of its socket."""
 
@@ -347,7 +456,7 @@ class _Worker:
             for piece in wire.frame(header, *parts):
                 await loop.sock_sendall(self._connection, piece)
 
-    async def receive(self) -> tuple[dict[str, Any], list[memoryview]]:
+    async def receive(self) -> _Frame:
         """The next frame."""
         await self._fill(wire.LENGTHS.size)
         header_bytes, body_bytes = wire.lengths(self._buffer[: wire.LENGTHS.size])
@@ -413,9 +522,9 @@ class ProcessExecutors:
         self._zygotes: dict[Path, Zygote] = {}
         self._users: weakref.WeakKeyDictionary[ProcessExecutor, Path] = weakref.WeakKeyDictionary()
 
-    def __call__(self, manifest: Path) -> ProcessExecutor:
+    def __call__(self, manifest: Path, snapshots: SnapshotStore) -> ProcessExecutor:
         """A REPL over the context of a manifest."""
-        executor = ProcessExecutor(self, manifest)
+        executor = ProcessExecutor(self, manifest, snapshots)
         with self._lock:
             self._users[executor] = manifest
         self.zygote(manifest)  # it loads the context while the root model thinks

@@ -1,6 +1,10 @@
 """Where REPLs' snapshots are kept: opaque bytes from workers, authenticated, beside the contexts.
 
-A snapshot is a root, which a worker has encoded and only a worker decodes, and the blobs that the root names by their
+    <root>/snapshots/aa/<sha256>    tag, hash of the context, the packs that are needed, and the root
+    <root>/blobs/aa/<sha256>        packs: the parts that the roots name, those of one save together
+    <root>/key                      what the tags are made with
+
+A snapshot is a root, which a worker has encoded and only a worker decodes, and the parts that the root names by their
 hashes. The host stores both without looking into them. What a worker decodes decides what it becomes, so a root is
 taken back only with the tag that this store's key gives it: whoever can write to the store, but has not the key,
 cannot hand a worker a state that no cell made.
@@ -13,7 +17,8 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rlm_graph.context.blobs import Files, Folder, reason
@@ -21,6 +26,35 @@ from rlm_graph.errors import ContextTypeError, REPLExecutionError
 
 KEY_BYTES = 32
 TAG_BYTES = 32
+HASH_BYTES = 32
+
+_COUNT = struct.Struct("!I")
+_LENGTH = struct.Struct("!Q")
+
+
+class Snapshot:
+    """A state of a REPL, as it was stored."""
+
+    def __init__(self, root: bytes, packs: list[str], read_pack: Callable[[str], dict[str, bytes]]) -> None:
+        self.root = root
+        """As a worker encoded it."""
+        self.packs = packs
+        """Where its parts are."""
+        self._unread = list(packs)
+        self._read_pack = read_pack
+        self._parts: dict[str, bytes] = {}
+
+    def part(self, sha256: str) -> bytes:
+        """A part that the root names. Packs are read one after the other, until it is there.
+
+        Raises:
+            REPLExecutionError: no pack has it, or one is missing or was changed.
+        """
+        while sha256 not in self._parts and self._unread:
+            self._parts.update(self._read_pack(self._unread.pop(0)))
+        if sha256 not in self._parts:
+            raise REPLExecutionError(f"a part of the REPL's snapshot is missing: {sha256[:80]}")
+        return self._parts[sha256]  # kept: two variables may have the same text
 
 
 class SnapshotStore:
@@ -34,29 +68,49 @@ class SnapshotStore:
         self._files = files
         self._known_key: bytes | None = None
 
-    def put_blob(self, sha256: str, data: bytes) -> None:
-        """Keep a part of a snapshot under its hash; a worker that names a wrong one is not believed."""
-        if hashlib.sha256(data).hexdigest() != sha256:
+    def put_pack(self, parts: Mapping[str, bytes]) -> str:
+        """Keep parts of a snapshot under their hashes, and return the id of the pack.
+
+        Raises:
+            REPLExecutionError: a hash is wrong: what a worker says is not believed.
+        """
+        if any(hashlib.sha256(data).hexdigest() != sha256 for sha256, data in parts.items()):
             raise REPLExecutionError("a worker named a part of its snapshot wrongly")
+        index = b"".join(bytes.fromhex(sha256) + _LENGTH.pack(len(data)) for sha256, data in parts.items())
         with self._clear_errors("written"):
-            self._files.write("blobs", data)
+            return self._files.write("blobs", b"".join([_COUNT.pack(len(parts)), index, *parts.values()]))
 
-    def put(self, root: bytes) -> str:
-        """Keep a snapshot, whose blobs are here, and return its id: 64 hex digits, the same for the same state."""
+    def put(self, root: bytes, context: str, packs: Sequence[str] = ()) -> str:
+        """Keep a snapshot and return its id: 64 hex digits, the same for the same state.
+
+        Args:
+            root: As a worker encoded it.
+            context: The sha256 of the context that the REPL has, which variables may refer to.
+            packs: Those that hold the parts that the root names.
+        """
+        listed = b"".join(bytes.fromhex(pack) for pack in packs)
+        body = bytes.fromhex(context) + _COUNT.pack(len(packs)) + listed + root
         with self._clear_errors("written"):
-            return self._files.write("snapshots", self._tag(root) + root)
+            return self._files.write("snapshots", self._tag(body) + body)
 
-    def root(self, snapshot: str) -> bytes:
-        """The root of a snapshot, as a worker encoded it."""
+    def open(self, snapshot: str) -> Snapshot:
+        """A snapshot, with its parts."""
+        body = self._body(snapshot)
+        (count,) = _COUNT.unpack_from(body, HASH_BYTES)
+        start = HASH_BYTES + _COUNT.size
+        packs = [body[at : at + HASH_BYTES].hex() for at in range(start, start + count * HASH_BYTES, HASH_BYTES)]
+        return Snapshot(body[start + count * HASH_BYTES :], packs, self._read_pack)
+
+    def belongs(self, snapshot: str, context: str) -> bool:
+        """Whether a snapshot is here, of a REPL over that context."""
+        return self.has(snapshot) and self._body(snapshot)[:HASH_BYTES].hex() == context
+
+    def _body(self, snapshot: str) -> bytes:
         data = self._read("snapshots", snapshot)
-        tag, root = data[:TAG_BYTES], data[TAG_BYTES:]
-        if not hmac.compare_digest(tag, self._tag(root)):
+        tag, body = data[:TAG_BYTES], data[TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._tag(body)):
             raise REPLExecutionError(f"the snapshot {snapshot} was not made with this store's key, and is refused")
-        return root
-
-    def blob(self, sha256: str) -> bytes:
-        """A part of a snapshot."""
-        return self._read("blobs", sha256)
+        return body
 
     def has(self, snapshot: str) -> bool:
         """Whether a snapshot is here."""
@@ -75,8 +129,19 @@ class SnapshotStore:
             raise REPLExecutionError(f"the REPL's snapshot is corrupt: {path} was changed")
         return data
 
-    def _tag(self, root: bytes) -> bytes:
-        return hmac.digest(self._key(), root, "sha256")
+    def _read_pack(self, pack: str) -> dict[str, bytes]:
+        data = self._read("blobs", pack)
+        (count,) = _COUNT.unpack_from(data)
+        at, entry = _COUNT.size, HASH_BYTES + _LENGTH.size
+        start, parts = at + count * entry, {}
+        for _ in range(count):
+            (length,) = _LENGTH.unpack_from(data, at + HASH_BYTES)
+            parts[data[at : at + HASH_BYTES].hex()] = data[start : start + length]
+            at, start = at + entry, start + length
+        return parts
+
+    def _tag(self, body: bytes) -> bytes:
+        return hmac.digest(self._key(), body, "sha256")
 
     def _key(self) -> bytes:
         """The store's key, made when the first snapshot is kept; on a local disk for its owner's eyes only."""

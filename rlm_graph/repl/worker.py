@@ -3,8 +3,9 @@
 It is forked from a zygote (`zygote.py`) that has the context loaded, talks to the host over one socket (`wire.py`)
 and keeps nothing that the host needs: it can be killed at any instant.
 
-    host -> worker    run(code)            reply(id, text)      fail(id, kind, message)
-    worker -> host    call(id, function)   done(stdout, error, answer, variables)
+    host -> worker    run(code)            reply(id, text)    fail(id, kind, message)    restore(root)    part(bytes)
+    worker -> host    call(id, function)   ended(stdout, error, answer, variables), parts(sha256...)..., saved(root)
+                                           fetch(sha256)..., restored(lost)
 
 Covered here: a cell's output, traceback and descriptions are bounded; names that the host owns come back after a
 cell that rebound them; SIGALRM ends a cell softly, never in the middle of a frame.
@@ -18,6 +19,7 @@ import json
 import linecache
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -26,9 +28,11 @@ from types import FrameType
 from typing import Any
 
 from rlm_graph.repl import wire
+from rlm_graph.repl.ambient import Ambient
 from rlm_graph.repl.describe import bounded_repr, describe
 from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.policy import build_builtins, compile_cell
+from rlm_graph.repl.snapshot import ContextIndex, Snapshots
 
 MAX_STDOUT_CHARS = 200_000
 """Characters of a cell's output that leave the worker; the root model is shown fewer."""
@@ -41,6 +45,21 @@ MAX_ERROR_CHARS = 8_000
 
 MAX_VARIABLES = 500
 """Variables that are described after a cell, in the order in which they were made."""
+
+PACK_BYTES = 4 << 20
+"""Parts of a snapshot that are sent and stored together have about so many bytes,"""
+
+PACK_PARTS = 1000
+"""and are at most so many."""
+
+MAX_SAVED_BYTES = 256 << 20
+"""Size of the largest variable that is saved."""
+
+MAX_SAVED_ITEMS = 1_000_000
+"""Items of the longest one."""
+
+SAVE_ATTEMPTS = 3
+"""How often the variables are saved anew when a thread changes them meanwhile."""
 
 REPR_CHARS = 200
 """Characters of a variable's `repr`."""
@@ -171,6 +190,11 @@ class Host:
             with self._changed:
                 self._replies[header["id"]] = (header, parts)
 
+    def fetch(self, digest: str) -> bytes:
+        """A part of a snapshot, from the host; only between cells, when nobody else reads."""
+        self.send({"kind": "fetch", "sha256": digest})
+        return bytes(self.receive()[1][0])
+
     def forget_replies(self) -> None:
         """Drop what belonged to a cell that has ended."""
         with self._changed:
@@ -216,7 +240,7 @@ class Output:
 class Repl:
     """The namespace and the functions in it."""
 
-    def __init__(self, context: Any, host: Host, alarm: Alarm) -> None:
+    def __init__(self, context: Any, index: ContextIndex, host: Host, alarm: Alarm) -> None:
         self._context = context
         self._host = host
         self._alarm = alarm
@@ -224,6 +248,7 @@ class Repl:
         self._errors = Output(MAX_STDERR_CHARS)
         self._cells = 0
         self._submitted: Any = _NOTHING
+        self._left_out: dict[str, str] = {}  # variables that are not saved, and why
         self._functions: dict[str, Any] = {
             "llm_query": self._llm_query(),
             "llm_query_batched": self._llm_query_batched(),
@@ -233,17 +258,25 @@ class Repl:
             "SUBMIT": self._submit(),
         }
         builtins = build_builtins(
-            write=self._output.write, write_error=self._errors.write, show=self._show, names=self._names
+            write=self._output.write, write_error=self._errors.write, show=self._show, names=self._visible
         )
         builtins |= {"SubCallError": SubCallError, "MaxSubCallsExceeded": MaxSubCallsExceeded}
         builtins |= self._functions
         self._namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
         self._namespace |= {"context": context, "answer": _blank_answer()}
+        self._ambient = Ambient()
+        self._snapshots = Snapshots(
+            context=index, reserved=builtins, importer=builtins["__import__"], compile_cell=compile_cell
+        )
 
     # Names that every cell starts with. -------------------------------------------------------------------------
 
     def _names(self) -> dict[str, Any]:
         return {name: value for name, value in self._namespace.items() if not name.startswith("__")}
+
+    def _visible(self) -> dict[str, Any]:
+        """What `globals()` shows: models look there for the functions of the REPL too."""
+        return {**self._functions, **self._names()}
 
     def _variables(self) -> dict[str, Any]:
         """What the cells have made; an imported module is no variable."""
@@ -345,8 +378,10 @@ class Repl:
 
     # One cell. ------------------------------------------------------------------------------------------------------
 
-    def run(self, code: str) -> None:
-        """Run one cell and tell the host how it ended."""
+    def run(self, code: str, *, all_parts: bool) -> None:
+        """Run one cell and tell the host how it ended; `all_parts` of the variables are to be sent again."""
+        if all_parts:
+            self._snapshots.forget_stored()
         self._cells += 1
         filename = f"<cell {self._cells}>"
         self._output.clear()
@@ -370,9 +405,12 @@ class Repl:
         except BaseException as failure:
             error = f"{type(failure).__name__} while the cell's result was written down"
             notes = self._restore_reserved()
+        left_out = _too_large(self._variables())
+        notes += [f"`{name}` is not saved: {why}." for name, why in left_out.items() if name not in self._left_out]
+        self._left_out = left_out
         self._host.send(
             {
-                "kind": "done",
+                "kind": "ended",
                 "stdout_chars": self._output.chars,
                 "failed": error is not None,
                 "answered": answer is not None,
@@ -383,11 +421,53 @@ class Repl:
             wire.encode(answer or ""),
             json.dumps({**outcome, "notes": notes}).encode(),
         )
+        self._save()
+
+    def _save(self) -> None:
+        """Send what has changed since the last cell; threads that a cell left behind may be changing it still."""
+        for attempt in range(SAVE_ATTEMPTS):
+            try:
+                with self._ambient.among(self._namespace):
+                    saved = self._snapshots.save(self._namespace, left_out=self._left_out)
+                self._send_parts(saved.blobs)
+            except ConnectionError:
+                raise  # the host has hung up
+            except Exception as error:  # whatever the cell has made of its namespace, the cell must end
+                self._snapshots.forget_stored()
+                if attempt == SAVE_ATTEMPTS - 1:
+                    self._host.send({"kind": "unsaved"}, wire.encode(f"{type(error).__name__}: {error}"))
+            else:
+                self._host.send({"kind": "saved"}, saved.root)
+                return
+
+    def _send_parts(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Send the parts of a snapshot, some together: a file for each of 10,000 texts would take seconds."""
+        digests, pack, size = bytearray(), [], 0
+        for digest, data in parts:
+            digests += bytes.fromhex(digest)
+            pack.append(data)
+            size += len(data)
+            if size >= PACK_BYTES or len(pack) == PACK_PARTS:
+                self._host.send({"kind": "parts"}, bytes(digests), *pack)
+                digests, pack, size = bytearray(), [], 0
+        if pack:
+            self._host.send({"kind": "parts"}, bytes(digests), *pack)
+
+    def restore(self, root: bytes) -> None:
+        """Become the REPL that a snapshot is of, and tell the host what could not be kept."""
+        loaded = self._snapshots.load(root, self._host.fetch, self._namespace)
+        self._ambient.take_back(self._namespace)
+        self._cells = loaded.cells
+        for number, source in loaded.sources.items():
+            _remember_source(f"<cell {number}>", source)
+        self._host.send({"kind": "restored"}, json.dumps(loaded.lost).encode())
 
     def _execute(self, code: str, filename: str) -> str | None:
-        linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+        _remember_source(filename, code)
         try:
-            exec(compile_cell(code, filename), self._namespace)  # noqa: S102 - what a REPL is for
+            compiled = compile_cell(code, filename)
+            self._snapshots.note_cell(self._cells, code, compiled)
+            exec(compiled, self._namespace)  # noqa: S102 - what a REPL is for
         except Submitted:
             return None
         except CellTimeout:
@@ -430,6 +510,31 @@ class Repl:
 
 
 _NOTHING: Any = object()
+
+
+def _too_large(variables: dict[str, Any]) -> dict[str, str]:
+    """Variables that are not saved, and why: one cell must not fill the store, nor take minutes to end.
+
+    Looks one level deep, at C speed. What hides its size deeper costs its cell: the host stops the saving in time.
+    """
+    found = {}
+    for name, value in variables.items():
+        if type(value) not in (str, bytes, bytearray, list, tuple, set, frozenset, dict):
+            continue
+        items = 0 if isinstance(value, str | bytes | bytearray) else len(value)
+        size = sys.getsizeof(value)
+        if 0 < items <= MAX_SAVED_ITEMS:
+            size += sum(map(sys.getsizeof, value.values() if type(value) is dict else value))
+        if items > MAX_SAVED_ITEMS:
+            found[name] = f"it has {items:,} items; {MAX_SAVED_ITEMS:,} can be kept"
+        elif size > MAX_SAVED_BYTES:
+            found[name] = f"it has {size:,} bytes; {MAX_SAVED_BYTES:,} can be kept"
+    return found
+
+
+def _remember_source(filename: str, source: str) -> None:
+    """Where tracebacks find the lines of a cell."""
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
 
 
 def _blank_answer() -> dict[str, Any]:
@@ -476,19 +581,21 @@ def _traceback(error: BaseException) -> str:
         return f"{type(error).__name__} (it could not be printed)"
 
 
-def serve(connection: socket.socket, context: Any) -> None:
+def serve(connection: socket.socket, context: Any, index: ContextIndex) -> None:
     """Run cells until the host hangs up."""
     threading.stack_size(1 << 20)  # a thousand threads of a cell fit into the address space
     alarm = Alarm()
     host = Host(connection, alarm)
-    repl = Repl(context, host, alarm)
+    repl = Repl(context, index, host, alarm)
     while True:
         try:
             header, parts = host.receive()
         except EOFError:
             return
         if header["kind"] == "run":
-            repl.run(wire.decode(parts[0]))
+            repl.run(wire.decode(parts[0]), all_parts=header["all_parts"])
+        elif header["kind"] == "restore":
+            repl.restore(bytes(parts[0]))
 
 
 __all__ = ["serve"]

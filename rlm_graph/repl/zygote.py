@@ -28,7 +28,7 @@ WORKER_FD = 3
 """The only descriptor that a worker keeps, beside /dev/null as 0, 1 and 2."""
 
 
-Serve = Callable[[socket.socket, Any], None]
+Serve = Callable[[socket.socket], None]
 
 
 def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int) -> None:
@@ -37,7 +37,7 @@ def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int)
     confinement = Confinement(sandbox, all_layers(memory_bytes))
     try:
         lacks = [(status.name, status.why) for status in confinement.try_out() if not status.is_available]
-        context, serve = _load(Path(manifest))
+        serve = _load(Path(manifest))
         confinement.prepare()
     except ConfinementError as error:
         _tell(control, {"kind": "failed", "message": str(error)})
@@ -59,7 +59,7 @@ def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int)
             if command["kind"] == "fork":
                 pid = os.fork()
                 if pid == 0:
-                    _become_worker(descriptors[0], context, confinement, serve)
+                    _become_worker(descriptors[0], confinement, serve)
                 os.close(descriptors[0])
                 workers.add(pid)
                 _tell(control, {"kind": "forked", "pid": pid})
@@ -71,15 +71,19 @@ def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int)
             _end(pid)
 
 
-def _load(manifest: Path) -> tuple[Any, Serve]:
-    """The context, and what serves cells over it: all that a worker could need, for it can open nothing later."""
+def _load(manifest: Path) -> Serve:
+    """What serves cells over the context: all that a worker could need, for it can open nothing later."""
     # Imported here: whatever goes wrong while loading must reach the host as a sentence.
     from rlm_graph.context.materialize import load
     from rlm_graph.repl.confine.preload import preload
+    from rlm_graph.repl.snapshot import ContextIndex
     from rlm_graph.repl.worker import serve
 
     preload()
-    return load(manifest), serve
+    context = load(manifest)
+    index = ContextIndex(context)
+    index.prepare()
+    return lambda connection: serve(connection, context, index)
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:
@@ -92,7 +96,7 @@ def _end(pid: int) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def _become_worker(descriptor: int, context: Any, confinement: Confinement, serve: Serve) -> None:
+def _become_worker(descriptor: int, confinement: Confinement, serve: Serve) -> None:
     """Go on as a worker: nothing of the zygote's is left but its memory. Never returns."""
     status = 1
     try:
@@ -104,7 +108,7 @@ def _become_worker(descriptor: int, context: Any, confinement: Confinement, serv
         os.environ.clear()
         connection = socket.socket(fileno=WORKER_FD)  # asks the kernel what it is: not possible any more, once confined
         confinement.apply()
-        serve(connection, context)
+        serve(connection)
         status = 0
     finally:
         os._exit(status)

@@ -15,24 +15,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from rlm_graph.context import ContextStore
 from rlm_graph.repl.executor import Call, Done, Executor, ExecutorFactory
+from rlm_graph.repl.snapshot_store import SnapshotStore
 
 CONTEXT = ["first text", "second \ud800 text"]
 """What `context` is in the REPL that a case is given."""
 
 
 class ReplUnderTest:
-    """A REPL, and what its calls are answered with."""
+    """A REPL, what its calls were, and how others like it are made."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, make: Callable[[], Executor]) -> None:
         self.executor = executor
         self.calls: list[Call] = []
+        self.lost: Mapping[str, str] = {}
+        self._make = make
+
+    async def restored(self, snapshot: str | None) -> ReplUnderTest:
+        """Another REPL, in the state of a snapshot; `lost` is what could not be kept. The caller closes it."""
+        assert snapshot is not None, "the backend keeps no snapshots"
+        other = ReplUnderTest(self._make(), self._make)
+        await other.executor.start()
+        other.lost = await other.executor.restore(snapshot)
+        return other
 
     async def run(self, code: str, timeout_s: float = 20, answer: Callable[[Call], Any] | None = None) -> Done:
         """Run a cell to its end; a call is answered with `re:` and its prompt, or with what `answer` says."""
@@ -61,10 +72,11 @@ ExecutorCase = Callable[[ReplUnderTest], Awaitable[None]]
 async def open_repl(executors: ExecutorFactory, folder: Path, context: Any = CONTEXT) -> AsyncIterator[ReplUnderTest]:
     """A started REPL of a backend, over a context that is stored in `folder`; it ends with the block."""
     store = ContextStore(folder)
-    executor = executors(store.local_manifest(store.put(context)))
+    manifest, snapshots = store.local_manifest(store.put(context)), SnapshotStore(store.files)
+    executor = executors(manifest, snapshots)
     try:
         await executor.start()
-        yield ReplUnderTest(executor)
+        yield ReplUnderTest(executor, lambda: executors(manifest, snapshots))
     finally:
         await executor.close()
         executors.close()
@@ -230,23 +242,24 @@ async def a_cell_is_stopped_at_its_limit(repl: ReplUnderTest) -> None:
         assert time.monotonic() - started < 2
         assert done.error is not None
         assert "time" in done.error
-        assert not done.lost
+        assert not done.undone
         assert await repl.show("kept") == "7"
 
 
 async def a_cell_that_does_not_stop_is_killed(repl: ReplUnderTest) -> None:
-    """A second after the interrupt; the REPL goes on, and says that its variables are gone."""
+    """A second after the interrupt; the REPL goes on with the variables of before the cell."""
     for loop in [
         "import time\nwhile True:\n    try:\n        time.sleep(1)\n    except BaseException: pass",
         "sum(range(10**12))",
     ]:
-        await repl.run("kept = 7")
+        before = await repl.run("kept = 7")
         started = time.monotonic()
-        done = await repl.run(loop, timeout_s=0.3)
+        done = await repl.run(f"kept = 8\n{loop}", timeout_s=0.3)
         assert time.monotonic() - started < 3
         assert done.error is not None
-        assert done.lost
-        assert await repl.show("'kept' in globals(), len(context)") == "(False, 2)"
+        assert done.undone
+        assert (done.variables, done.snapshot) == (before.variables, before.snapshot)
+        assert await repl.show("kept, len(context)") == "(7, 2)"
 
 
 async def the_clock_stands_while_a_call_waits(repl: ReplUnderTest) -> None:
@@ -284,6 +297,55 @@ async def a_recursion_bomb_is_an_observation(repl: ReplUnderTest) -> None:
     assert len(done.error) < 8000
 
 
+async def a_restored_repl_is_the_same(repl: ReplUnderTest) -> None:
+    """Data with its aliases, functions, classes, imports, and parts of the context; what was run is not run again."""
+    await repl.run("import re\nfrom collections import Counter, defaultdict\nruns = []")
+    await repl.run("class Box:\n    made = 0\n    def __init__(self, n):\n        self.n = n\nruns.append('class')")
+    cells = [
+        "shared = [1, 2]\npair = (shared, {'k': shared})\nshared.append(shared)",
+        "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up",
+        "up = counter()\nup()\nboxes = [Box(3), Box(4)]\nBox.made = 2",
+        "counts = Counter('abca')\nby = defaultdict(list, a=[1])",
+        "odd = ['\\ud800', float('nan'), -0.0, 10**400, b'\\x00', {1, (2, 3)}, None, range(3)]\nfirst = context[0]",
+    ]
+    for cell in cells:
+        done = await repl.run(cell)
+        assert done.error is None, done.error
+    other = await repl.restored(done.snapshot)
+    checks = {
+        "pair[0] is pair[1]['k'] is shared, shared[2] is shared": "(True, True)",
+        "up(), up()": "(2, 3)",
+        "[b.n for b in boxes], type(boxes[0]) is Box, Box.made, runs": "([3, 4], True, 2, ['class'])",
+        "counts.most_common(1), by['b'], re.sub('a', 'b', 'aa')": "([('a', 2)], [], 'bb')",
+        "ascii(odd[0]), odd[1] != odd[1], str(odd[2]), odd[3] == 10**400": "(\"'\\\\ud800'\", True, '-0.0', True)",
+        "odd[4], odd[5] == {1, (2, 3)}, odd[6:]": "(b'\\x00', True, [None, range(0, 3)])",
+        "first == context[0]": "True",
+    }
+    for expression, value in checks.items():
+        assert await other.show(expression) == value, expression
+    assert other.lost == {}
+    await other.executor.close()
+
+
+async def what_cannot_be_kept_is_named(repl: ReplUnderTest) -> None:
+    """With the reason; everything else is there."""
+    await repl.run("import threading")
+    done = await repl.run("gen = (i for i in range(3))\nnext(gen)\nlock = threading.Lock()\nkept = 5")
+    other = await repl.restored(done.snapshot)
+    assert set(other.lost) == {"gen", "lock"}
+    assert await other.show("kept, 'gen' in globals()") == "(5, False)"
+    await other.executor.close()
+
+
+async def equal_states_have_equal_snapshots(repl: ReplUnderTest) -> None:
+    """A cell that changes nothing makes no new one, and a restored REPL goes on from the same."""
+    first = (await repl.run("x = [1]")).snapshot
+    assert (await repl.run("x.append(2)")).snapshot != first
+    other = await repl.restored(first)
+    assert await other.show("x") == "[1]"
+    await other.executor.close()
+
+
 async def closing_is_final_and_may_be_repeated(repl: ReplUnderTest) -> None:
     """Also in the middle of a cell."""
     step = await repl.executor.run_cell("llm_query('x')", timeout_s=5)
@@ -314,6 +376,9 @@ EXECUTOR_CASES: tuple[ExecutorCase, ...] = (
     leaving_the_cell_is_an_observation,
     threads_that_a_cell_leaves_behind_harm_nothing,
     a_recursion_bomb_is_an_observation,
+    a_restored_repl_is_the_same,
+    what_cannot_be_kept_is_named,
+    equal_states_have_equal_snapshots,
     closing_is_final_and_may_be_repeated,
 )
 """All of them."""
