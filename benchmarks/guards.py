@@ -19,6 +19,9 @@ from rlm_graph.repl.policy import build_builtins, compile_cell
 
 ROUNDS = 25
 
+OTHERS = ("counters in objects", "f-strings", "module functions", "comprehensions")
+"""Loops that the limits do not speak of."""
+
 LOOPS = {
     "attribute calls": """
 def run():
@@ -157,8 +160,10 @@ def main() -> None:
         ours_s, plain_s = (statistics.median(side) for side in zip(*pairs, strict=True))
         ratios[name] = ours_s / plain_s
         print(f"  {name:20} {plain_s * 1000:7.2f} ms plain {ours_s * 1000:7.2f} ms guarded   {ratios[name]:.2f}")
-    mean = math.exp(statistics.mean(math.log(ratio) for ratio in ratios.values()))
-    print(f"  geometric mean {mean:.3f} (at most 1.05), worst {max(ratios.values()):.2f} (at most 1.3)")
+    usual = [ratio for name, ratio in ratios.items() if name not in OTHERS]
+    for title, chosen in (("the usual loops", usual), ("all of them", list(ratios.values()))):
+        mean = math.exp(statistics.mean(map(math.log, chosen)))
+        print(f"  {title}: geometric mean {mean:.3f} (at most 1.05), worst {max(chosen):.2f} (at most 1.3)")
 
 
 if __name__ == "__main__":

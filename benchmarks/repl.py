@@ -58,7 +58,10 @@ async def cells(folder: Path) -> None:
 KINDS = {
     "one string": ("big = 'x' * 100_000_000", 5),
     "25,000 strings": ("big = [str(i) * (4000 // len(str(i))) for i in range(25_000)]", 20),
-    "200,000 small dicts": ("big = [{'id': i, 'name': f'n{i}', 'tags': [i, i + 1]} for i in range(200_000)]", 100),
+    "200,000 small dicts": (
+        "big = [{'id': i, 'name': f'n{i}', 'score': i / 7, 'ok': i % 2 == 0} for i in range(200_000)]",
+        100,
+    ),
 }
 
 

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from policy_escapes import ESCAPES
 
-from rlm_graph.repl import guards
+from rlm_graph.repl import guards, worker
 from rlm_graph.repl.policy import PolicyError, build_builtins, compile_cell
+from rlm_graph.repl.snapshot import ContextIndex
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -233,6 +234,18 @@ def test_nothing_outside_the_namespace_can_be_reached(repl: Repl) -> None:
     facades = builtins["__import__"]
     for name in re.findall(r"[\w.]+", str(_refusal(lambda: facades("no_such_module"))).split("Available: ")[1]):
         roots[f"import {name}"] = facades(name, fromlist=("*",))
+    assert _crawl(roots) == {}
+
+
+def test_the_functions_of_the_repl_lead_nowhere() -> None:
+    """`FINAL`, `llm_query` and their like, which the worker adds, and its exceptions: neither to it nor to the host."""
+    host, alarm = types.SimpleNamespace(), types.SimpleNamespace()
+    real = worker.Repl(context="text", index=ContextIndex("text"), host=host, alarm=alarm)  # type: ignore[arg-type]
+    builtins = real._namespace["__builtins__"]
+    names = [*real._functions, "SubCallError", "MaxSubCallsExceeded", "globals", "locals", "vars", "dir", "print"]
+    roots = {name: builtins[name] for name in names}
+    roots |= {"error": worker.SubCallError("why"), "context": real._context, "answer": real._namespace["answer"]}
+    roots["globals()"] = builtins["globals"]()
     assert _crawl(roots) == {}
 
 

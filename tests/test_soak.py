@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 
 from rlm_graph import RLMConfig
@@ -89,3 +91,35 @@ async def test_many_runs_at_once_share_one_loop(make_rlm: Callable[..., Any]) ->
     results = await rlm.abatch(asked)
     assert [result["answer"] for result in results] == [f"text {i % 10}" * 2 for i in range(50)]
     assert not rlm.repls.alive
+
+
+async def test_two_hundred_live_runs_hold_a_bounded_number_of_processes(make_rlm: Callable[..., Any]) -> None:
+    """Idle workers are evicted, and come back with their variables; paused runs hold none of their own."""
+
+    def root(request: Request) -> str:
+        turns = sum(message["role"] == "assistant" for message in request.messages)
+        cells = ["kept = [context]\ndef twice(): return kept * 2", "kept.append(len(twice()))", "FINAL(kept)"]
+        return f"```repl\n{cells[turns]}\n```"
+
+    rlm = make_rlm(root, checkpointer=InMemorySaver())
+    threads = [{"configurable": {"thread_id": str(number)}} for number in range(200)]
+    asked = [{"query": "?", "context": f"text {number % 5}"} for number in range(200)]
+    for start in range(3):
+        for question, thread in zip(asked, threads, strict=True):
+            given = None if start else question
+            await rlm.ainvoke(given, thread, interrupt_before=["generate_code"] if start < 2 else None)
+            if start == 0:  # on to the cell, and paused again
+                await rlm.ainvoke(None, thread, interrupt_before=["generate_code"])
+        assert rlm.repls.alive <= rlm.repls.MAX_IDLE
+        assert _processes() <= rlm.repls.MAX_IDLE + 7  # and a zygote for each context
+    for number, thread in enumerate(threads):
+        assert json.loads((await rlm.aget_state(thread)).values["answer"]) == [f"text {number % 5}", 2]
+
+
+def _processes() -> int:
+    """Processes below this one."""
+    found = [os.getpid()]
+    for pid in found:
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            found += map(int, task.read_text().split())
+    return len(found) - 1

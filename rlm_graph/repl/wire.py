@@ -15,6 +15,9 @@ from typing import Any
 
 LENGTHS = struct.Struct("!IQ")
 MAX_HEADER_BYTES = 64 * 1024
+ONE_PIECE_BYTES = 256 * 1024
+"""Bodies up to here are sent together with their header."""
+
 MAX_BODY_BYTES = 512 * 1024 * 1024
 """The longest body: a prompt of `sub_call_max_input_chars`, an answer, or what a cell printed."""
 
@@ -41,11 +44,16 @@ def decode(data: bytes | bytearray | memoryview) -> str:
 
 
 def frame(header: dict[str, Any], *parts: bytes) -> list[bytes]:
-    """The pieces of one frame, to be sent one after the other; `parts` are its body."""
+    """The pieces of one frame, to be sent one after the other; `parts` are its body.
+
+    A small frame is one piece: each piece wakes the other side. A large part is not copied.
+    """
     if parts:
         header = {**header, "parts": [len(part) for part in parts]}
     head = json.dumps(header, separators=(",", ":")).encode()
-    return [LENGTHS.pack(len(head), sum(len(part) for part in parts)) + head, *parts]
+    size = sum(len(part) for part in parts)
+    pieces = [LENGTHS.pack(len(head), size) + head, *parts]
+    return [b"".join(pieces)] if size <= ONE_PIECE_BYTES else pieces
 
 
 def lengths(data: bytes | bytearray | memoryview) -> tuple[int, int]:

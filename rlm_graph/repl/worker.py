@@ -64,6 +64,9 @@ SAVE_ATTEMPTS = 3
 REPR_CHARS = 200
 """Characters of a variable's `repr`."""
 
+MAX_PROMPT_CHARS = 100_000_000
+"""Characters of the longest prompt that any run allows (`sub_call_max_input_chars`); the host knows this run's own."""
+
 MAX_ANSWER_CHARS = 100_000_000
 """Characters of the longest answer."""
 
@@ -406,6 +409,7 @@ class Repl:
             error = f"{type(failure).__name__} while the cell's result was written down"
             notes = self._restore_reserved()
         left_out = _too_large(self._variables())
+        notes += _threads_left()
         notes += [f"`{name}` is not saved: {why}." for name, why in left_out.items() if name not in self._left_out]
         self._left_out = left_out
         self._host.send(
@@ -512,6 +516,14 @@ class Repl:
 _NOTHING: Any = object()
 
 
+def _threads_left() -> list[str]:
+    """What is told of the threads that cells have left behind."""
+    count = threading.active_count() - 1
+    if not count:
+        return []
+    return [f"{count} threads are still running. Between blocks they stand still, and a restart ends them: join them."]
+
+
 def _too_large(variables: dict[str, Any]) -> dict[str, str]:
     """Variables that are not saved, and why: one cell must not fill the store, nor take minutes to end.
 
@@ -545,7 +557,10 @@ def _text(value: Any, where: str) -> str:
     """An exact `str`: a subclass made in a cell could answer its methods with anything."""
     if not isinstance(value, str):
         raise TypeError(f"{where} must be a str, not {type(value).__name__}")
-    return str.__str__(value)
+    text = str.__str__(value)
+    if len(text) > MAX_PROMPT_CHARS:
+        raise ValueError(f"{where} has {len(text):,} characters; no run takes more than {MAX_PROMPT_CHARS:,}: split it")
+    return text
 
 
 def _name(model: Any) -> str | None:

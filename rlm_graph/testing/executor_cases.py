@@ -285,7 +285,8 @@ async def leaving_the_cell_is_an_observation(repl: ReplUnderTest) -> None:
 async def threads_that_a_cell_leaves_behind_harm_nothing(repl: ReplUnderTest) -> None:
     """They stand still between cells, and the next cell works."""
     await repl.run("import threading, time\ndef spin():\n    while True: time.sleep(0.001)")
-    await repl.run("threading.Thread(target=spin, daemon=True).start()")
+    done = await repl.run("threading.Thread(target=spin, daemon=True).start()")
+    assert "1 threads are still running" in done.notes[0]
     assert await repl.show("1 + 1") == "2"
 
 
