@@ -40,6 +40,8 @@ bench: $(STAMP) ## the figures of the README, beside the official rlms
 	.venv-rlms/bin/python -m pip install --quiet --disable-pip-version-check rlms==0.1.3
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/repl.py
+	$(BIN)/python benchmarks/guards.py
 
 studio: $(STAMP) ## LangGraph Studio's server on this graph, offline
 	$(BIN)/langgraph dev --no-browser
