@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     )
     from rlm_graph.events import RLMEvent
     from rlm_graph.graph import create_rlm
+    from rlm_graph.repl.executor import Executor, ExecutorFactory
+    from rlm_graph.repl.process import ProcessExecutors
     from rlm_graph.wrapper import HistoryEntry, RLMResponse, RLMWrapper
 
 _HOMES = {
@@ -37,10 +39,13 @@ _HOMES = {
     "ContextRef": "context",
     "ContextStore": "context",
     "Document": "context",
+    "Executor": "repl.executor",
+    "ExecutorFactory": "repl.executor",
     "HistoryEntry": "wrapper",
     "MaxIterationsExceeded": "errors",
     "MaxSubCallsExceeded": "errors",
     "ModelError": "errors",
+    "ProcessExecutors": "repl.process",
     "REPLExecutionError": "errors",
     "RLMConfig": "config",
     "RLMError": "errors",
@@ -60,10 +65,13 @@ __all__ = [
     "ContextRef",
     "ContextStore",
     "Document",
+    "Executor",
+    "ExecutorFactory",
     "HistoryEntry",
     "MaxIterationsExceeded",
     "MaxSubCallsExceeded",
     "ModelError",
+    "ProcessExecutors",
     "REPLExecutionError",
     "RLMConfig",
     "RLMError",

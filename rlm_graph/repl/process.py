@@ -44,6 +44,9 @@ GRACE_S = 1.0
 START_TIMEOUT_S = 600.0
 """Seconds that a zygote may take to load its context."""
 
+MAX_SAVED_BYTES = 4 << 30
+"""What one cell may add to the store: a worker that its code has taken over must not fill the disk."""
+
 MAX_PACKS = 256
 """Packs that a snapshot may need; then its parts are stored anew, together."""
 
@@ -197,6 +200,7 @@ class ProcessExecutor:
         self._last = Done()  # how the last cell that was saved ended: what a new worker is restored to
         self._root, self._saved_as = b"", ""  # the last root, and the snapshot that it is
         self._packs: list[str] = []  # where its parts are
+        self._saving_bytes = 0
         self._ended: Done | None = None  # how this cell ended, while its variables are being saved
 
     async def start(self) -> None:
@@ -301,9 +305,13 @@ class ProcessExecutor:
             case "ended", 5 if self._ended is None:
                 self._ended = self._end_of_cell(header, parts)
                 self._waiting.clear()
+                self._saving_bytes = 0
                 self._interrupted, self._left_s = True, SAVE_TIMEOUT_S  # from here on there is nothing to interrupt
                 return None
             case "parts", count if self._ended is not None and count > 1 and len(parts[0]) == 32 * (count - 1):
+                self._saving_bytes += sum(map(len, parts))
+                if self._saving_bytes > MAX_SAVED_BYTES:
+                    raise wire.FrameError(f"a snapshot of more than {MAX_SAVED_BYTES:,} bytes")
                 names = [parts[0][at : at + 32].hex() for at in range(0, len(parts[0]), 32)]
                 pack = dict(zip(names, map(bytes, parts[1:]), strict=True))
                 self._packs.append(await asyncio.to_thread(self._snapshots.put_pack, pack))
