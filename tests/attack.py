@@ -26,7 +26,8 @@ from typing import Any
 
 from rlm_graph.repl import worker
 from rlm_graph.repl.executor import Call
-from rlm_graph.repl.process import ProcessExecutors, Zygote
+from rlm_graph.repl.process import ProcessExecutors
+from rlm_graph.repl.processes import Zygote
 
 CANARY = Path("/tmp/rlm-canary")  # the attacks name it
 PORT = 48999

@@ -28,7 +28,7 @@ import rlm_graph
 from rlm_graph import ContextStore, REPLExecutionError
 from rlm_graph.cli import main as rlm_graph_command
 from rlm_graph.errors import ConfigError
-from rlm_graph.repl import process
+from rlm_graph.repl import processes
 from rlm_graph.repl.confine import all_layers
 from rlm_graph.repl.confine.allowed import ALL_BITS, ALLOWED, MACHINES, REFUSED_AS
 from rlm_graph.repl.confine.filters import FILTERS, LIBSECCOMP
@@ -554,7 +554,7 @@ async def test_a_degraded_sandbox_starts_and_says_what_is_missing(
     manifest: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By name, once in a process; the other layers are there."""
-    process._said.clear()
+    processes._said.clear()
     for _ in range(2):
         executors = breached_executors("without_filter", sandbox="degraded")
         executor = executors(manifest, InMemory())

@@ -3,22 +3,13 @@
 Who owns what: `ProcessExecutors` owns one `Zygote` per context; a `ProcessExecutor` owns one worker, its socket and
 its clock. Nothing here runs model code, and nothing that a worker sends is believed (`wire.py`).
 
-Blocking work (starting a process, a fork) runs in a thread; the worker's socket is read without blocking, in the
-event loop of whoever runs the cell.
+The processes are in `processes.py`, what a worker says is read in `told.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import logging
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 import weakref
@@ -27,22 +18,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import rlm_graph
 from rlm_graph.errors import ConfigError, REPLExecutionError
-from rlm_graph.repl import wire
+from rlm_graph.repl import told, wire
 from rlm_graph.repl.confine import MEMORY_BYTES, Sandbox
-from rlm_graph.repl.executor import Call, Done, FailureKind, Step
+from rlm_graph.repl.executor import Done, FailureKind, Step
+from rlm_graph.repl.processes import Frame, Worker, Zygote
 
 if TYPE_CHECKING:
     from rlm_graph.repl.snapshot_store import Snapshot, SnapshotStore
 
-_Frame = tuple[dict[str, Any], list[memoryview]]
-
 GRACE_S = 1.0
 """Seconds between the soft interrupt of a cell that used up its time, and the kill."""
-
-START_TIMEOUT_S = 600.0
-"""Seconds that a zygote may take to load its context."""
 
 MAX_SAVED_BYTES = 4 << 30
 """What one cell may add to the store: a worker that its code has taken over must not fill the disk."""
@@ -61,130 +47,6 @@ _TOO_LARGE = f"the variables could not be saved within {SAVE_TIMEOUT_S:g} s: kee
 MIN_MEMORY_BYTES = 64 << 20
 """The least that a worker can be given: Python and a small cell need some."""
 
-MAX_OUTCOME_BYTES = 4_000_000
-"""The longest description of a worker's variables."""
-
-_BOOT = "import sys; sys.path[:0] = {path!r}; from {module} import main; main({fd}, {manifest!r}, **{options!r})"
-
-log = logging.getLogger("rlm_graph")
-
-
-class Zygote:
-    """A process with one context loaded, of which workers are forked.
-
-    Raises:
-        REPLExecutionError: from any method, when the process cannot be started or has died.
-    """
-
-    module: ClassVar[str] = "rlm_graph.repl.zygote"
-    """Whose `main` the process runs; a test has one that runs attackers."""
-
-    def __init__(self, manifest: Path, *, sandbox: Sandbox, memory_bytes: int) -> None:
-        self._lock = threading.Lock()  # one command at a time; also held while it starts
-        self._ready = False
-        self._manifest = manifest
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        ours, theirs = socket.socketpair()
-        with theirs:
-            options = {"sandbox": sandbox, "memory_bytes": memory_bytes}
-            code = _BOOT.format(
-                path=_import_path(), module=self.module, fd=theirs.fileno(), manifest=str(manifest), options=options
-            )
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-s", "-c", code],
-                env=_environment(),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the host, which decides what ends
-            )
-        self._control = ours
-        self.close = weakref.finalize(self, _end_process, self._process, ours, self._log)
-
-    def fork(self) -> tuple[int, socket.socket]:
-        """A new worker: its pid, and the host's end of its socket. Waits until the context is loaded."""
-        ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                answer = self._command({"kind": "fork"}, theirs.fileno())
-            except BaseException:
-                ours.close()
-                raise
-        return int(answer["pid"]), ours
-
-    def reap(self, pid: int) -> int:
-        """Kill a worker, and give its wait status."""
-        return int(self._command({"kind": "reap", "pid": pid})["status"])
-
-    def _command(self, command: dict[str, Any], *descriptors: int) -> dict[str, Any]:
-        with self._lock:
-            try:
-                if not self._ready:
-                    self._control.settimeout(START_TIMEOUT_S)
-                    _say_what_is_lacking(self._expect("ready")["lacks"])
-                    self._ready = True
-                socket.send_fds(self._control, [json.dumps(command).encode()], list(descriptors))
-                return self._expect("forked" if descriptors else "reaped")
-            except (OSError, ValueError) as error:
-                raise REPLExecutionError(self._why(str(error) or type(error).__name__)) from error
-
-    def _expect(self, kind: str) -> dict[str, Any]:
-        data = b""
-        while not data.endswith(b"\n"):
-            more = self._control.recv(65536)
-            if not more:
-                raise REPLExecutionError(self._why("it ended"))
-            data += more
-        answer: dict[str, Any] = json.loads(data)
-        if answer["kind"] == "failed":
-            raise REPLExecutionError(answer["message"])
-        if answer["kind"] != kind:
-            raise REPLExecutionError(f"the REPL's process answered {answer['kind']!r}, not {kind!r}")
-        return answer
-
-    def _why(self, what: str) -> str:
-        if self._log.closed:
-            return f"the REPL's process was ended: {what}"
-        self._log.seek(0)
-        said = self._log.read()[-2000:].decode(errors="replace").strip()
-        return f"the REPL's process failed: {what}" + (f"; it said: {said}" if said else "")
-
-
-_said: set[str] = set()
-
-
-def _say_what_is_lacking(lacks: list[tuple[str, str]]) -> None:
-    """Which layers of the confinement this machine does not have: each once."""
-    new = [f"{name} ({why})" for name, why in lacks if name not in _said]
-    _said.update(name for name, _ in lacks)
-    if new:
-        log.warning("the REPL's process is confined without: %s; `rlm-graph doctor` shows all layers", ", ".join(new))
-
-
-def _end_process(process: subprocess.Popen[bytes], control: socket.socket, log: Any) -> None:
-    control.close()  # the zygote sees the end and kills its workers; should it be stuck, they die with it
-    try:
-        process.wait(timeout=2)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    log.close()
-
-
-def _import_path() -> list[str]:
-    """Where the zygote finds this package and what it imports: as this process does."""
-    root = str(Path(rlm_graph.__file__).parent.parent)
-    return [root, *(entry for entry in sys.path if entry and entry != root)]
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of ours: a key in the environment must not reach the process that runs the model's code."""
-    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    # A fixed hash seed, so that a cell that runs again after a crash walks its sets in the same order.
-    # One arena for all threads: each would reserve 64 MB of the address space that a worker may have.
-    return {**kept, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
-
 
 class ProcessExecutor:
     """One REPL in one worker process; see `Executor` for the contract."""
@@ -193,10 +55,10 @@ class ProcessExecutor:
         self._executors = executors
         self._manifest = manifest
         self._snapshots = snapshots
-        self._worker: _Worker | None = None
+        self._worker: Worker | None = None
         self._waiting: set[int] = set()  # calls that the cell waits for
         self._interrupted = False
-        self._receiving: asyncio.Future[_Frame] | None = None
+        self._receiving: asyncio.Future[Frame] | None = None
         self._last = Done()  # how the last cell that was saved ended: what a new worker is restored to
         self._root, self._saved_as = b"", ""  # the last root, and the snapshot that it is
         self._packs: list[str] = []  # where its parts are
@@ -207,9 +69,9 @@ class ProcessExecutor:
         """Fork the worker."""
         self._worker = await asyncio.to_thread(self._fork)
 
-    def _fork(self) -> _Worker:
+    def _fork(self) -> Worker:
         zygote = self._executors.zygote(self._manifest)
-        return _Worker(zygote, *zygote.fork())
+        return Worker(zygote, *zygote.fork())
 
     async def restore(self, snapshot: str) -> Mapping[str, str]:
         """Bring a new worker to the state of a snapshot."""
@@ -231,11 +93,11 @@ class ProcessExecutor:
         self._root, self._saved_as, self._packs = opened.root, snapshot, opened.packs
         return lost
 
-    async def _restored(self, worker: _Worker, opened: Snapshot) -> Mapping[str, str] | None:
+    async def _restored(self, worker: Worker, opened: Snapshot) -> Mapping[str, str] | None:
         """Give the worker the part that it asks for (None), or take its word that it has all."""
         header, parts = await self._frame(worker)
         if header["kind"] == "restored" and len(parts) == 1:
-            return _texts(parts[0])
+            return told.lost(parts[0])
         if header["kind"] != "fetch":
             raise wire.FrameError(f"a {header['kind'][:40]!r} frame in place of a restored REPL")
         part = await asyncio.to_thread(opened.part, wire.field(header, "sha256", str))
@@ -291,19 +153,20 @@ class ProcessExecutor:
             elapsed_s=printed.elapsed_s or self._timeout_s - max(self._left_s, 0),
         )
 
-    async def _step(self, worker: _Worker) -> Step | None:
+    async def _step(self, worker: Worker) -> Step | None:
         """What the worker's next frame means; None if there is more to come. Checked as coming from an attacker."""
         header, parts = await self._frame(worker)
         match header["kind"], len(parts):
             case "call", _:
-                call = _call(header, parts)
+                call = told.call(header, parts)
                 if self._interrupted:
                     await self._answer("fail", call.id, "", failure="interrupted")
                     return None
                 self._waiting.add(call.id)
                 return call
             case "ended", 5 if self._ended is None:
-                self._ended = self._end_of_cell(header, parts)
+                elapsed_s = self._timeout_s - (0.0 if self._interrupted else self._left_s)
+                self._ended = told.end_of_cell(header, parts, elapsed_s)
                 self._waiting.clear()
                 self._saving_bytes = 0
                 self._interrupted, self._left_s = True, SAVE_TIMEOUT_S  # from here on there is nothing to interrupt
@@ -332,7 +195,7 @@ class ProcessExecutor:
             self._root = root
         return self._saved_as
 
-    async def _frame(self, worker: _Worker) -> _Frame:
+    async def _frame(self, worker: Worker) -> Frame:
         """One frame; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError."""
         if self._receiving is None:
             self._receiving = asyncio.ensure_future(worker.receive())
@@ -350,19 +213,6 @@ class ProcessExecutor:
         self._interrupted, self._left_s = True, GRACE_S
         worker.interrupt()
         return await self._frame(worker)
-
-    def _end_of_cell(self, header: dict[str, Any], parts: list[memoryview]) -> Done:
-        stdout, stderr, error, answer = (wire.decode(part) for part in parts[:4])
-        left = 0.0 if self._interrupted else self._left_s
-        return Done(
-            stdout=stdout,
-            stdout_chars=max(wire.field(header, "stdout_chars", int), len(stdout)),
-            stderr=stderr,
-            error=error if wire.field(header, "failed", bool) else None,
-            answer=answer if wire.field(header, "answered", bool) else None,
-            **_outcome(parts[4]),
-            elapsed_s=self._timeout_s - left,
-        )
 
     async def reply(self, call_id: int, text: str) -> None:
         """Give a call its answer."""
@@ -392,113 +242,6 @@ class ProcessExecutor:
             self._receiving = None
         if self._worker is not None:
             await asyncio.to_thread(self._end_worker)
-
-
-def _call(header: dict[str, Any], parts: list[memoryview]) -> Call:
-    function, has_second = wire.field(header, "function", str), wire.field(header, "has_second", bool)
-    if function not in ("llm_query", "rlm_query") or len(parts) != 1 + has_second:
-        raise wire.FrameError(f"a call of {function[:40]!r} with {len(parts)} arguments")
-    second = wire.decode(parts[1]) if has_second else None
-    return Call(wire.field(header, "id", int), function, (wire.decode(parts[0]), second))
-
-
-def _outcome(data: memoryview) -> dict[str, Any]:
-    """What is told of the namespace, from the JSON of a `done` frame: plain text, and not too much of it."""
-    try:
-        told: Any = json.loads(bytes(data)) if len(data) <= MAX_OUTCOME_BYTES else None
-        tables, lists = (told["variables"], told["reprs"]), (told["changed"], told["notes"])
-        texts = [text for table in tables for item in table.items() for text in item] + [t for ts in lists for t in ts]
-        are_text = all(type(text) is str for text in texts)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise wire.FrameError("a malformed description of the variables") from error
-    if not are_text:
-        raise wire.FrameError("a description of the variables that is no text")
-    return {"variables": tables[0], "reprs": tables[1], "changed": tuple(lists[0]), "notes": tuple(lists[1])}
-
-
-def _texts(data: memoryview) -> dict[str, str]:
-    """Names and sentences, from the JSON of a `restored` frame."""
-    try:
-        told: Any = json.loads(bytes(data)) if len(data) <= MAX_OUTCOME_BYTES else None
-        are_text = all(type(text) is str for item in told.items() for text in item)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise wire.FrameError("a malformed list of what was lost") from error
-    if not are_text:
-        raise wire.FrameError("a list of what was lost that is no text")
-    return dict(told)
-
-
-class _Worker:
-    """A worker process and the host's end of its socket."""
-
-    def __init__(self, zygote: Zygote, pid: int, connection: socket.socket) -> None:
-        self._zygote = zygote
-        self._pid = pid
-        self._connection = connection
-        connection.setblocking(False)
-        self._sending: asyncio.Lock | None = None
-        self._buffer = bytearray()
-        self._paused = False
-        self.end = weakref.finalize(self, _end_worker, zygote, pid, connection)
-
-    def wake(self) -> None:
-        """Let it run: a cell begins. A lock of its own, since the next cell may come from another event loop."""
-        self._sending = asyncio.Lock()
-        if self._paused:
-            os.kill(self._pid, signal.SIGCONT)
-            self._paused = False
-
-    def pause(self) -> None:
-        """Stop it between cells: threads that a cell left behind use no time."""
-        os.kill(self._pid, signal.SIGSTOP)
-        self._paused = True
-
-    def interrupt(self) -> None:
-        """End the cell softly. The pid is the worker's until it is reaped, which only `end` does."""
-        os.kill(self._pid, signal.SIGALRM)
-
-    async def send(self, header: dict[str, Any], *parts: bytes) -> None:
-        assert self._sending is not None
-        loop = asyncio.get_running_loop()
-        async with self._sending:
-            for piece in wire.frame(header, *parts):
-                await loop.sock_sendall(self._connection, piece)
-
-    async def receive(self) -> _Frame:
-        """The next frame."""
-        await self._fill(wire.LENGTHS.size)
-        header_bytes, body_bytes = wire.lengths(self._buffer[: wire.LENGTHS.size])
-        start = wire.LENGTHS.size + header_bytes
-        await self._fill(start + body_bytes)
-        head, body = self._buffer[wire.LENGTHS.size : start], self._buffer[start : start + body_bytes]
-        del self._buffer[: start + body_bytes]
-        return wire.parse(head, body)
-
-    async def _fill(self, size: int) -> None:
-        loop = asyncio.get_running_loop()
-        while len(self._buffer) < size:
-            data = await loop.sock_recv(self._connection, max(65536, min(size - len(self._buffer), 1 << 20)))
-            if not data:
-                raise EOFError("it ended")
-            self._buffer += data
-
-    def epitaph(self) -> str:
-        """How the process ended, in words."""
-        try:
-            status = self._zygote.reap(self._pid)
-        except REPLExecutionError as error:
-            return str(error)
-        self.end.detach()
-        self._connection.close()
-        if os.WIFSIGNALED(status):
-            return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
-def _end_worker(zygote: Zygote, pid: int, connection: socket.socket) -> None:
-    connection.close()
-    with contextlib.suppress(REPLExecutionError):  # the zygote has gone, and its workers with it
-        zygote.reap(pid)
 
 
 class ProcessExecutors:

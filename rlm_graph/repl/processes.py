@@ -1,0 +1,228 @@
+"""The processes of the REPL as the host sees them: a zygote with a context loaded, and the workers forked from it.
+
+Blocking work (starting a process, a fork) is for a thread; a worker's socket is read without blocking, in the event
+loop of whoever runs the cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, ClassVar
+
+import rlm_graph
+from rlm_graph.errors import REPLExecutionError
+from rlm_graph.repl import wire
+from rlm_graph.repl.confine import Sandbox
+
+Frame = tuple[dict[str, Any], list[memoryview]]
+"""The header and the parts of a frame."""
+
+START_TIMEOUT_S = 600.0
+"""Seconds that a zygote may take to load its context."""
+
+_BOOT = "import sys; sys.path[:0] = {path!r}; from {module} import main; main({fd}, {manifest!r}, **{options!r})"
+
+log = logging.getLogger("rlm_graph")
+
+
+class Zygote:
+    """A process with one context loaded, of which workers are forked.
+
+    Raises:
+        REPLExecutionError: from any method, when the process cannot be started or has died.
+    """
+
+    module: ClassVar[str] = "rlm_graph.repl.zygote"
+    """Whose `main` the process runs; a test has one that runs attackers."""
+
+    def __init__(self, manifest: Path, *, sandbox: Sandbox, memory_bytes: int) -> None:
+        self._lock = threading.Lock()  # one command at a time; also held while it starts
+        self._ready = False
+        self._manifest = manifest
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        ours, theirs = socket.socketpair()
+        with theirs:
+            options = {"sandbox": sandbox, "memory_bytes": memory_bytes}
+            code = _BOOT.format(
+                path=_import_path(), module=self.module, fd=theirs.fileno(), manifest=str(manifest), options=options
+            )
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-s", "-c", code],
+                env=_environment(),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C in the terminal is for the host, which decides what ends
+            )
+        self._control = ours
+        self.close = weakref.finalize(self, _end_process, self._process, ours, self._log)
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """A new worker: its pid, and the host's end of its socket. Waits until the context is loaded."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                answer = self._command({"kind": "fork"}, theirs.fileno())
+            except BaseException:
+                ours.close()
+                raise
+        return int(answer["pid"]), ours
+
+    def reap(self, pid: int) -> int:
+        """Kill a worker, and give its wait status."""
+        return int(self._command({"kind": "reap", "pid": pid})["status"])
+
+    def _command(self, command: dict[str, Any], *descriptors: int) -> dict[str, Any]:
+        with self._lock:
+            try:
+                if not self._ready:
+                    self._control.settimeout(START_TIMEOUT_S)
+                    _say_what_is_lacking(self._expect("ready")["lacks"])
+                    self._ready = True
+                socket.send_fds(self._control, [json.dumps(command).encode()], list(descriptors))
+                return self._expect("forked" if descriptors else "reaped")
+            except (OSError, ValueError) as error:
+                raise REPLExecutionError(self._why(str(error) or type(error).__name__)) from error
+
+    def _expect(self, kind: str) -> dict[str, Any]:
+        data = b""
+        while not data.endswith(b"\n"):
+            more = self._control.recv(65536)
+            if not more:
+                raise REPLExecutionError(self._why("it ended"))
+            data += more
+        answer: dict[str, Any] = json.loads(data)
+        if answer["kind"] == "failed":
+            raise REPLExecutionError(answer["message"])
+        if answer["kind"] != kind:
+            raise REPLExecutionError(f"the REPL's process answered {answer['kind']!r}, not {kind!r}")
+        return answer
+
+    def _why(self, what: str) -> str:
+        if self._log.closed:
+            return f"the REPL's process was ended: {what}"
+        self._log.seek(0)
+        said = self._log.read()[-2000:].decode(errors="replace").strip()
+        return f"the REPL's process failed: {what}" + (f"; it said: {said}" if said else "")
+
+
+_said: set[str] = set()
+
+
+def _say_what_is_lacking(lacks: list[tuple[str, str]]) -> None:
+    """Which layers of the confinement this machine does not have: each once."""
+    new = [f"{name} ({why})" for name, why in lacks if name not in _said]
+    _said.update(name for name, _ in lacks)
+    if new:
+        log.warning("the REPL's process is confined without: %s; `rlm-graph doctor` shows all layers", ", ".join(new))
+
+
+def _end_process(process: subprocess.Popen[bytes], control: socket.socket, log: Any) -> None:
+    control.close()  # the zygote sees the end and kills its workers; should it be stuck, they die with it
+    try:
+        process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    log.close()
+
+
+def _import_path() -> list[str]:
+    """Where the zygote finds this package and what it imports: as this process does."""
+    root = str(Path(rlm_graph.__file__).parent.parent)
+    return [root, *(entry for entry in sys.path if entry and entry != root)]
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours: a key in the environment must not reach the process that runs the model's code."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    # A fixed hash seed, so that a cell that runs again after a crash walks its sets in the same order.
+    # One arena for all threads: each would reserve 64 MB of the address space that a worker may have.
+    return {**kept, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"}
+
+
+class Worker:
+    """A worker process and the host's end of its socket."""
+
+    def __init__(self, zygote: Zygote, pid: int, connection: socket.socket) -> None:
+        self._zygote = zygote
+        self._pid = pid
+        self._connection = connection
+        connection.setblocking(False)
+        self._sending: asyncio.Lock | None = None
+        self._buffer = bytearray()
+        self._paused = False
+        self.end = weakref.finalize(self, _end_worker, zygote, pid, connection)
+
+    def wake(self) -> None:
+        """Let it run: a cell begins. A lock of its own, since the next cell may come from another event loop."""
+        self._sending = asyncio.Lock()
+        if self._paused:
+            os.kill(self._pid, signal.SIGCONT)
+            self._paused = False
+
+    def pause(self) -> None:
+        """Stop it between cells: threads that a cell left behind use no time."""
+        os.kill(self._pid, signal.SIGSTOP)
+        self._paused = True
+
+    def interrupt(self) -> None:
+        """End the cell softly. The pid is the worker's until it is reaped, which only `end` does."""
+        os.kill(self._pid, signal.SIGALRM)
+
+    async def send(self, header: dict[str, Any], *parts: bytes) -> None:
+        """Send one frame."""
+        assert self._sending is not None
+        loop = asyncio.get_running_loop()
+        async with self._sending:
+            for piece in wire.frame(header, *parts):
+                await loop.sock_sendall(self._connection, piece)
+
+    async def receive(self) -> Frame:
+        """The next frame."""
+        await self._fill(wire.LENGTHS.size)
+        header_bytes, body_bytes = wire.lengths(self._buffer[: wire.LENGTHS.size])
+        start = wire.LENGTHS.size + header_bytes
+        await self._fill(start + body_bytes)
+        head, body = self._buffer[wire.LENGTHS.size : start], self._buffer[start : start + body_bytes]
+        del self._buffer[: start + body_bytes]
+        return wire.parse(head, body)
+
+    async def _fill(self, size: int) -> None:
+        loop = asyncio.get_running_loop()
+        while len(self._buffer) < size:
+            data = await loop.sock_recv(self._connection, max(65536, min(size - len(self._buffer), 1 << 20)))
+            if not data:
+                raise EOFError("it ended")
+            self._buffer += data
+
+    def epitaph(self) -> str:
+        """How the process ended, in words."""
+        try:
+            status = self._zygote.reap(self._pid)
+        except REPLExecutionError as error:
+            return str(error)
+        self.end.detach()
+        self._connection.close()
+        if os.WIFSIGNALED(status):
+            return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def _end_worker(zygote: Zygote, pid: int, connection: socket.socket) -> None:
+    connection.close()
+    with contextlib.suppress(REPLExecutionError):  # the zygote has gone, and its workers with it
+        zygote.reap(pid)
