@@ -22,7 +22,7 @@ The model's mistake is an observation that the root model reads; the operator's 
     ├── MaxIterationsExceeded       the run ended without an answer
     ├── MaxSubCallsExceeded         the code asked for more sub-calls than allowed
     └── REPLExecutionError          the REPL itself failed, not the code in it
-        └── SandboxTimeout              a cell used up its time and could not be stopped softly
+        └── SandboxTimeout              a backend cannot go on after a cell that used up its time
 
 ``exit_code`` is what the command line returns for it.
 """
@@ -166,7 +166,11 @@ class REPLExecutionError(RLMError):
 
 
 class SandboxTimeout(REPLExecutionError):  # noqa: N818 - the name that the original `rlm` package gave it
-    """A cell used up ``sandbox_timeout`` seconds of its own time and could not be stopped softly."""
+    """A cell used up ``sandbox_timeout`` seconds of its own time.
+
+    The original `rlm` package's name. Here it is the model's mistake, so it comes as an observation that begins with this
+    name, and the run goes on; a backend of your own may raise it when it cannot go on.
+    """
 
     exit_code = 33
 
