@@ -168,8 +168,8 @@ class REPLExecutionError(RLMError):
 class SandboxTimeout(REPLExecutionError):  # noqa: N818 - the name that the original `rlm` package gave it
     """A cell used up ``sandbox_timeout`` seconds of its own time.
 
-    The original `rlm` package's name. Here it is the model's mistake, so it comes as an observation that begins with this
-    name, and the run goes on; a backend of your own may raise it when it cannot go on.
+    The original `rlm` package's name. Here it is the model's mistake, so it comes as an observation that begins with
+    this name, and the run goes on; a backend of your own may raise it when it cannot go on.
     """
 
     exit_code = 33
