@@ -21,7 +21,7 @@ from rlm_graph.ledger import Ledger, usage_of
 from rlm_graph.models import Model, model_name
 from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text
 from rlm_graph.repl.executor import Call, Done, Executor
-from rlm_graph.repl.pool import ReplPool
+from rlm_graph.repl.pool import ReplPool, Scope
 from rlm_graph.state import Outcome, RLMState, role
 from rlm_graph.sub_calls import AskChild, SubCalls
 
@@ -194,8 +194,11 @@ class Nodes:
         text = prompts.sendable(prompts.observation(outcomes, len(state["cells"]), settings, **used))
         return {"messages": [_marked(HumanMessage(text), "observation")], "outcomes": [], "cells": []}
 
-    async def finalize(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002
+    async def finalize(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """Return state[Final], and say how it came about."""
+        scope = _configurable(config, SCOPE_KEY)
+        if isinstance(scope, Scope):
+            scope.answered = True
         answer, forced = state["answer"], state["last_question"]
         if answer is None:
             text = (

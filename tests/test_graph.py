@@ -659,6 +659,20 @@ def test_idle_repls_are_kept_up_to_a_number(make_rlm: MakeRLM, monkeypatch: pyte
     assert answers == [f"{i} " * 4 for i in range(10)]
 
 
+def test_a_run_that_waits_holds_no_worker(make_rlm: MakeRLM) -> None:
+    """Paused by an interrupt, or failed: it goes on with its variables all the same."""
+    config = thread()
+    replies = [code("kept = [1]"), Reply(status=401), code("kept.append(2)"), code("FINAL(kept)")]
+    rlm = make_rlm(replies, checkpointer=InMemorySaver())
+    rlm.invoke({"query": "?", "context": "t"}, config, interrupt_before=["truncate_observation"])
+    assert rlm.repls.alive == 0
+    with pytest.raises(ModelAuthError):
+        rlm.invoke(None, config)
+    assert rlm.repls.alive == 0
+    assert rlm.invoke(None, config)["answer"] == "[1, 2]"
+    assert rlm.repls.alive == 1
+
+
 def test_an_abandoned_run_ends_when_it_is_collected(make_rlm: MakeRLM) -> None:
     """Also in the thread of the event loop, where nothing can be waited for."""
     rlm = make_rlm(lambda request: code("print(1)"))

@@ -24,12 +24,15 @@ _UNSAVED = "unsaved-"
 """How the id of a state begins of which the backend keeps no snapshot."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Scope:
     """A run that is under way."""
 
     keeps: bool
-    """Whether the thread may come back to its REPL: else it is closed when the run ends."""
+    """Whether the thread may ask another question: then its REPL stays for it, while there is room."""
+
+    answered: bool = False
+    """Whether the run has come to its end. One that is paused, or has failed, holds no process while it waits."""
 
 
 @dataclass
@@ -129,12 +132,12 @@ class ReplPool:
         await executor.close()
 
     async def end(self, scope: Scope) -> None:
-        """A run has ended: its REPLs are closed, or kept as long as there is room."""
+        """A run has ended or waits: its REPLs are closed, or kept for the next question as long as there is room."""
         for executor in [executor for executor, live in self._busy.items() if live.scope is scope]:
             await self.discard(executor)
         for live in [live for live in self._idle if live.scope is scope]:
             live.scope = None
-            if not scope.keeps:
+            if not (scope.keeps and scope.answered):
                 self._idle.remove(live)
                 await live.executor.close()
 
