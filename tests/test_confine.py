@@ -601,6 +601,55 @@ async def test_memory_is_bounded_beyond_the_context(manifest: Path) -> None:
     executors.close()
 
 
+STALL = """
+while True:
+    try: time.sleep(60)
+    except BaseException: pass
+"""
+
+
+def _frame(header: str, body: str = "") -> str:
+    """Source that writes a frame past the worker's own code, and then nothing more."""
+    return (
+        f"h, b = {header.encode()!r}, {body.encode()!r}\nos.write(3, struct.pack('!IQ', len(h), len(b)) + h + b)"
+        + STALL
+    )
+
+
+PIPE = {
+    "garbage": "os.write(3, os.urandom(5000))" + STALL,
+    "half a frame": "os.write(3, struct.pack('!IQ', 20, 0) + b'{')" + STALL,
+    "a frame that is too large": "os.write(3, struct.pack('!IQ', 2, 2**62))" + STALL,
+    "no kind": _frame("{}"),
+    "another kind": _frame('{"kind": "forked"}'),
+    "saved, with nothing said before": _frame('{"kind": "saved", "parts": [1]}', "x"),
+    "a call of another function": _frame(
+        '{"kind": "call", "id": 1, "function": "eval", "has_second": false, "parts": [1]}', "x"
+    ),
+    "an endless flood": "while True: os.write(3, b'\\0' * 65536)",
+    "silence": "os.close(3)" + STALL,
+}
+
+
+@pytest.mark.parametrize("name", PIPE)
+async def test_what_a_worker_does_to_the_pipe_costs_its_cell_and_nothing_else(manifest: Path, name: str) -> None:
+    """Garbage, floods, stalls, frames of another place: the cell ends in time, and the REPL is as it was before it."""
+    executors = breached_executors("breached")
+    executor = executors(manifest, InMemory())
+    before: Any = await executor.run_cell("kept = [7]", timeout_s=5)
+    peak, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    done: Any = await executor.run_cell(f"kept.append(8)\nimport os, struct, time\n{PIPE[name]}", timeout_s=1)
+    assert time.monotonic() - started < 1 + 1.5 + 3
+    assert done.error
+    assert done.undone
+    assert done.snapshot == before.snapshot
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kilobytes
+    after: Any = await executor.run_cell("print(kept)", timeout_s=5)
+    assert after.stdout == "[7]\n"
+    await executor.close()
+    executors.close()
+
+
 async def test_workers_end_with_their_zygote(manifest: Path) -> None:
     """Also one that is in the middle of a cell, when the zygote is killed."""
     executors = breached_executors("breached")
