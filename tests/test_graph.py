@@ -511,6 +511,13 @@ def test_a_cell_that_runs_for_ever_is_stopped(make_rlm: MakeRLM) -> None:
     assert "time" in rlm.server.requests[-1].text
 
 
+def test_a_cell_that_runs_for_ever_after_a_sub_call_is_stopped(make_rlm: MakeRLM) -> None:
+    """The clock goes on when the answer is there."""
+    replies = [code("kept = llm_query('x')\nwhile True: pass"), code("FINAL(kept)")]
+    rlm = make_rlm(replies, Reply(text="fine", delay_s=0.3), config=RLMConfig(sandbox_timeout=0.3))
+    assert rlm.invoke({"query": "?", "context": "t"})["answer"] == "fine"
+
+
 def test_waiting_for_sub_calls_is_not_counted(make_rlm: MakeRLM) -> None:
     """`sandbox_timeout` is the cell's own time."""
     rlm = make_rlm(

@@ -58,7 +58,6 @@ class ProcessExecutor:
         self._worker: Worker | None = None
         self._waiting: set[int] = set()  # calls that the cell waits for
         self._interrupted = False
-        self._receiving: asyncio.Future[Frame] | None = None
         self._last = Done()  # how the last cell that was saved ended: what a new worker is restored to
         self._root, self._saved_as = b"", ""  # the last root, and the snapshot that it is
         self._packs: list[str] = []  # where its parts are
@@ -196,23 +195,28 @@ class ProcessExecutor:
         return self._saved_as
 
     async def _frame(self, worker: Worker) -> Frame:
-        """One frame; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError."""
-        if self._receiving is None:
-            self._receiving = asyncio.ensure_future(worker.receive())
-        clock_stands = bool(self._waiting) and not self._interrupted
-        started = time.monotonic()
-        # Not wait_for: that cancels what it waits for, and could lose bytes that have just arrived.
-        await asyncio.wait({self._receiving}, timeout=None if clock_stands else max(self._left_s, 0))
-        if not clock_stands:
-            self._left_s -= time.monotonic() - started
-        if self._receiving.done():
-            received, self._receiving = self._receiving, None
-            return received.result()
-        if self._interrupted:
-            raise TimeoutError
-        self._interrupted, self._left_s = True, GRACE_S
-        worker.interrupt()
-        return await self._frame(worker)
+        """One frame; when the cell's own time is up it is interrupted, and `GRACE_S` later this is a TimeoutError.
+
+        The clock stands while the cell waits for calls. The reply to the last of them nudges the worker, so that it
+        goes on from there.
+        """
+        while True:
+            clock_stands = bool(self._waiting) and not self._interrupted
+            started = time.monotonic()
+            frame, in_time = None, True
+            try:
+                frame = await worker.receive(None if clock_stands else max(self._left_s, 0))
+            except TimeoutError:
+                in_time = False
+            if not clock_stands:
+                self._left_s -= time.monotonic() - started
+            if frame is not None:
+                return frame
+            if not in_time:
+                if self._interrupted:
+                    raise TimeoutError
+                self._interrupted, self._left_s = True, GRACE_S
+                worker.interrupt()
 
     async def reply(self, call_id: int, text: str) -> None:
         """Give a call its answer."""
@@ -229,6 +233,8 @@ class ProcessExecutor:
         with contextlib.suppress(OSError):  # the worker has died: next_step says so
             await worker.send({"kind": kind, "id": call_id, **header}, wire.encode(text))
         self._waiting.discard(call_id)
+        if not self._waiting:
+            worker.nudge()
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
@@ -237,9 +243,6 @@ class ProcessExecutor:
 
     async def close(self) -> None:
         """End the worker."""
-        if self._receiving is not None:
-            self._receiving.cancel()
-            self._receiving = None
         if self._worker is not None:
             await asyncio.to_thread(self._end_worker)
 

@@ -164,6 +164,7 @@ class Worker:
         connection.setblocking(False)
         self._sending: asyncio.Lock | None = None
         self._buffer = bytearray()
+        self._readable: asyncio.Future[bool] | None = None  # done when there are bytes, or when nudged
         self._paused = False
         self.end = weakref.finalize(self, _end_worker, zygote, pid, connection)
 
@@ -191,23 +192,60 @@ class Worker:
             for piece in wire.frame(header, *parts):
                 await loop.sock_sendall(self._connection, piece)
 
-    async def receive(self) -> Frame:
-        """The next frame."""
-        await self._fill(wire.LENGTHS.size)
-        header_bytes, body_bytes = wire.lengths(self._buffer[: wire.LENGTHS.size])
-        start = wire.LENGTHS.size + header_bytes
-        await self._fill(start + body_bytes)
-        head, body = self._buffer[wire.LENGTHS.size : start], self._buffer[start : start + body_bytes]
-        del self._buffer[: start + body_bytes]
-        return wire.parse(head, body)
+    async def receive(self, timeout_s: float | None) -> Frame | None:
+        """The next frame; None when the worker was nudged meanwhile. What has arrived is kept, whatever happens.
 
-    async def _fill(self, size: int) -> None:
-        loop = asyncio.get_running_loop()
-        while len(self._buffer) < size:
-            data = await loop.sock_recv(self._connection, max(65536, min(size - len(self._buffer), 1 << 20)))
+        Raises:
+            TimeoutError: there was none in time.
+            EOFError: the worker has ended.
+            FrameError: it has sent something that is no frame.
+        """
+        deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+        while True:
+            size = self._frame_bytes()
+            if size <= len(self._buffer):
+                return self._take(size)
+            try:
+                data = self._connection.recv(max(65536, min(size - len(self._buffer), 1 << 20)))
+            except BlockingIOError:
+                if not await self._is_readable(deadline):
+                    return None
+                continue
             if not data:
                 raise EOFError("it ended")
             self._buffer += data
+
+    def nudge(self) -> None:
+        """End a `receive` that waits: there is something new to take into account."""
+        if self._readable is not None and not self._readable.done():
+            self._readable.set_result(False)
+
+    async def _is_readable(self, deadline: float | None) -> bool:
+        """Wait for bytes; False when nudged."""
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[bool] = loop.create_future()
+        self._readable = readable
+        timer = None if deadline is None else loop.call_at(deadline, _set_timeout, readable)
+        loop.add_reader(self._connection, _set_true, readable)
+        try:
+            return await readable
+        finally:
+            loop.remove_reader(self._connection)
+            if timer is not None:
+                timer.cancel()
+
+    def _frame_bytes(self) -> int:
+        """Bytes of the frame that the buffer begins with, as far as it tells."""
+        if len(self._buffer) < wire.LENGTHS.size:
+            return wire.LENGTHS.size
+        return wire.LENGTHS.size + sum(wire.lengths(self._buffer[: wire.LENGTHS.size]))
+
+    def _take(self, size: int) -> Frame:
+        header_bytes, _ = wire.lengths(self._buffer[: wire.LENGTHS.size])
+        start = wire.LENGTHS.size + header_bytes
+        head, body = self._buffer[wire.LENGTHS.size : start], self._buffer[start:size]
+        del self._buffer[:size]
+        return wire.parse(head, body)
 
     def epitaph(self) -> str:
         """How the process ended, in words."""
@@ -220,6 +258,16 @@ class Worker:
         if os.WIFSIGNALED(status):
             return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
         return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def _set_true(future: asyncio.Future[bool]) -> None:
+    if not future.done():
+        future.set_result(True)
+
+
+def _set_timeout(future: asyncio.Future[bool]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 def _end_worker(zygote: Zygote, pid: int, connection: socket.socket) -> None:

@@ -274,6 +274,19 @@ async def the_clock_stands_while_a_call_waits(repl: ReplUnderTest) -> None:
     assert done.stdout == "late\n"
 
 
+async def the_clock_goes_on_after_a_call(repl: ReplUnderTest) -> None:
+    """Also where somebody has been waiting for the next step since before the reply."""
+    step = await repl.executor.run_cell("kept = llm_query('x')\nwhile True: pass", timeout_s=0.3)
+    assert isinstance(step, Call)
+    waiting = asyncio.ensure_future(repl.executor.next_step())
+    await asyncio.sleep(0.1)
+    await repl.executor.reply(step.id, "late")
+    done = await asyncio.wait_for(waiting, 3)
+    assert isinstance(done, Done)
+    assert "time" in (done.error or "")
+    assert await repl.show("kept") == "late"
+
+
 async def leaving_the_cell_is_an_observation(repl: ReplUnderTest) -> None:
     """`sys.exit` ends the cell, not the REPL."""
     done = await repl.run("kept = 1\nimport sys\nsys.exit(3)\nkept = 2")
@@ -374,6 +387,7 @@ EXECUTOR_CASES: tuple[ExecutorCase, ...] = (
     a_cell_is_stopped_at_its_limit,
     a_cell_that_does_not_stop_is_killed,
     the_clock_stands_while_a_call_waits,
+    the_clock_goes_on_after_a_call,
     leaving_the_cell_is_an_observation,
     threads_that_a_cell_leaves_behind_harm_nothing,
     a_recursion_bomb_is_an_observation,
