@@ -17,6 +17,9 @@ from typing import Any
 
 from rlm_graph.repl import wire
 
+EARLY_BYTES = 64 * 1024
+"""Bytes that are read at once."""
+
 
 class CellTimeout(BaseException):
     """The cell has used up its time. No `Exception`, so that `except Exception` in a loop does not swallow it."""
@@ -37,6 +40,7 @@ class Alarm:
         self._armed = False
         self._holds = 0
         self._pending = False
+        self._main = threading.get_ident()
         signal.signal(signal.SIGALRM, self._ring)
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's arguments
@@ -57,7 +61,7 @@ class Alarm:
     @contextmanager
     def held(self) -> Iterator[None]:
         """The alarm waits until the end of the block."""
-        if threading.current_thread() is not threading.main_thread():
+        if threading.get_ident() != self._main:
             yield
             return
         self._holds += 1
@@ -79,6 +83,7 @@ class Host:
         self._sending = threading.Lock()
         self._changed = threading.Condition()
         self._someone_reads = False
+        self._early = bytearray()  # bytes that have been read before they were asked for
         self._replies: dict[int, tuple[dict[str, Any], list[memoryview]]] = {}
         self._ids = itertools.count(1)
 
@@ -94,14 +99,24 @@ class Host:
         return wire.parse(self._exactly(header_bytes), self._exactly(body_bytes))
 
     def _exactly(self, size: int) -> bytearray:
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
-            count = self._connection.recv_into(view)
-            if not count:
+        """So many bytes. What comes with them is kept: a small frame is read at once."""
+        while len(self._early) < size and size <= EARLY_BYTES:
+            data = self._connection.recv(EARLY_BYTES)
+            if not data:
                 raise EOFError
-            view = view[count:]
-        return data
+            self._early += data
+        taken = self._early[:size]
+        del self._early[:size]
+        if len(taken) < size:  # a large one is read into its place
+            start = len(taken)
+            taken.extend(bytes(size - start))
+            view = memoryview(taken)[start:]
+            while view:
+                count = self._connection.recv_into(view)
+                if not count:
+                    raise EOFError
+                view = view[count:]
+        return taken
 
     def ask(self, function: str, prompt: str, second: str | None) -> int:
         """Start a call and return its id, for `result`."""

@@ -14,6 +14,11 @@ import struct
 from typing import Any
 
 LENGTHS = struct.Struct("!IQ")
+
+# Made once: `json.dumps` with separators makes an encoder for each call.
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+_from_json = json.JSONDecoder().decode
+
 MAX_HEADER_BYTES = 64 * 1024
 ONE_PIECE_BYTES = 256 * 1024
 """Bodies up to here are sent together with their header."""
@@ -50,7 +55,7 @@ def frame(header: dict[str, Any], *parts: bytes) -> list[bytes]:
     """
     if parts:
         header = {**header, "parts": [len(part) for part in parts]}
-    head = json.dumps(header, separators=(",", ":")).encode()
+    head = _to_json(header).encode()
     size = sum(len(part) for part in parts)
     pieces = [LENGTHS.pack(len(head), size) + head, *parts]
     return [b"".join(pieces)] if size <= ONE_PIECE_BYTES else pieces
@@ -77,7 +82,7 @@ def parse(head: bytes | bytearray | memoryview, body: bytes | bytearray) -> tupl
         FrameError: the header is no JSON object with a `kind`, or its parts do not add up to the body.
     """
     try:
-        header = json.loads(bytes(head))
+        header = _from_json(str(head, "utf-8"))
     except (ValueError, RecursionError) as error:
         raise FrameError(f"a header that is no JSON: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("kind"), str):
