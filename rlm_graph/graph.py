@@ -29,7 +29,7 @@ from rlm_graph import prompts
 from rlm_graph.blocking import clean_up, run_blocking
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef, ContextStore, home_store, process_store
-from rlm_graph.errors import ConfigError
+from rlm_graph.errors import ConfigError, ContextError
 from rlm_graph.models import resolve_model
 from rlm_graph.nodes import SCOPE_KEY, Nodes, route
 from rlm_graph.repl.executor import ExecutorFactory
@@ -104,9 +104,7 @@ def _wire(nodes: Nodes, *, name: str, **compile_options: Any) -> RLMGraph:
     graph.add_edge("finalize", END)
 
     compiled = graph.compile(name=name, **compile_options)
-    return RLMGraph(
-        nodes=compiled.nodes, repls=nodes.repls, **{k: v for k, v in vars(compiled).items() if k != "nodes"}
-    )
+    return RLMGraph(repls=nodes.repls, **vars(compiled))
 
 
 def _children(model: BaseChatModel, settings: RLMConfig, repls: ReplPool, *, depth: int) -> AskChild | None:
@@ -118,7 +116,10 @@ def _children(model: BaseChatModel, settings: RLMConfig, repls: ReplPool, *, dep
     child = _wire(nodes, name=f"rlm_query_{depth}", checkpointer=False)
 
     async def ask_child(prompt: str, context: Any, config: RunnableConfig) -> str:
-        result = await child.ainvoke({"query": prompt, "context": context}, config)
+        try:
+            result = await child.ainvoke({"query": prompt, "context": context}, config)
+        except (ConfigError, ContextError) as error:  # an empty question or context: the code can mend that
+            raise SubCallRefused("value", str(error)) from error
         if result["answer"] is None:
             raise SubCallRefused("sub_call", prompts.no_child_answer(prompt))
         return str(result["answer"])

@@ -65,7 +65,7 @@ class SubCalls:
             RLMError: what the code can do nothing about (a refused key, an unknown model): the run ends.
         """
         try:
-            self._check(call)
+            context = self._checked(call)
             self._ledger.reserve_sub_call()
         except SubCallRefused as refused:
             await executor.fail(call.id, refused.kind, str(refused))
@@ -74,36 +74,39 @@ class SubCalls:
             await executor.fail(call.id, "limit", prompts.sub_call_limit(limit))
             return
         try:
-            answer = await self._ask(call, iteration, config)
+            answer = await self._ask(call, context, iteration, config)
         except (ModelAuthError, UnknownModelError):
             raise
         except (ModelError, SubCallRefused) as failure:
             emit("sub_call_end", iteration, str(failure), id=call.id, failed=True)
-            await executor.fail(call.id, "sub_call", str(failure))
+            kind = failure.kind if isinstance(failure, SubCallRefused) else "sub_call"
+            await executor.fail(call.id, kind, str(failure))
             return
         emit("sub_call_end", iteration, answer, id=call.id, failed=False, answer_chars=len(answer))
         await executor.reply(call.id, answer)
 
-    def _check(self, call: Call) -> None:
+    def _checked(self, call: Call) -> Any:
+        """The context of an `rlm_query`, if there is one, when nothing speaks against the call."""
         prompt, other = call.args
-        size = len(prompt) + (len(other or "") if call.function == "rlm_query" and self._ask_child is None else 0)
+        is_child = call.function == "rlm_query"
+        size = len(prompt) + (len(other or "") if is_child and self._ask_child is None else 0)
         if size > self._max_input_chars:
             raise SubCallRefused("value", prompts.sub_call_too_long(size, self._max_input_chars))
-        if call.function == "llm_query" and other is not None and other not in self._models:
+        if not is_child and other is not None and other not in self._models:
             raise SubCallRefused("value", prompts.no_such_model(other, list(self._models)))
+        return _context(other) if is_child else None
 
-    async def _ask(self, call: Call, iteration: int, config: RunnableConfig) -> str:
-        prompt, other = call.args
+    async def _ask(self, call: Call, context: Any, iteration: int, config: RunnableConfig) -> str:
+        prompt, model = call.args
         if call.function == "rlm_query":
-            context = _context(other)
             if self._ask_child is not None:
                 emit("sub_call_start", iteration, prompt, id=call.id, prompt_chars=len(prompt), child=True)
                 return await self._ask_child(prompt, prompt if context is None else context, config)
             # The last level: a plain call, with the context in the prompt.
-            prompt, other = prompts.last_level(prompt, context), None
+            prompt, model = prompts.last_level(prompt, context), None
         async with self._free:
             emit("sub_call_start", iteration, prompt, id=call.id, prompt_chars=len(prompt), child=False)
-            return str(await self._tool.ainvoke({"prompt": prompt, "model": other}, config))
+            return str(await self._tool.ainvoke({"prompt": prompt, "model": model}, config))
 
     async def _llm_query(self, prompt: str, config: RunnableConfig, model: str | None = None) -> str:
         chosen = self._models[model] if model is not None else next(iter(self._models.values()))

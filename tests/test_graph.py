@@ -481,6 +481,14 @@ def test_children_have_a_repl_of_their_own(make_rlm: MakeRLM) -> None:
     assert result["total_output_tokens"] == rlm.server.usage.completion_tokens
 
 
+@pytest.mark.parametrize("call", ["rlm_query('count', context='')", "rlm_query(' ', context='x')", "rlm_query('c', 5)"])
+def test_a_child_that_cannot_be_asked_is_the_codes_mistake(make_rlm: MakeRLM, call: str) -> None:
+    """An empty context or question, or a number: a ValueError that the code can catch, and the run goes on."""
+    program = f"try:\n    {call}\nexcept ValueError as error:\n    FINAL(str(error))"
+    answer = make_rlm([code(program)], config=RLMConfig(max_recursion_depth=2)).invoke({"query": "?", "context": "t"})
+    assert "context" in answer["answer"] or "query" in answer["answer"]
+
+
 def test_at_the_last_level_a_child_is_a_plain_call(make_rlm: MakeRLM) -> None:
     """With depth 1, `rlm_query` is `llm_query` with the context in the prompt."""
     rlm = make_rlm([code("FINAL(rlm_query('sum up', context='the text'))")], echo)
