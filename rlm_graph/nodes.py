@@ -53,7 +53,7 @@ class Nodes:
         self._models: dict[tuple[int, float, int, float], Model] = {}  # they learn what their servers refuse
 
     async def init_repl(self, state: RLMState, config: RunnableConfig) -> RLMState:
-        """State ← InitREPL(context); hist ← [Metadata(state)]. Also resets what belonged to the last question."""
+        """state ← InitREPL(context); hist ← [Metadata(state)]. Also resets what belonged to the last question."""
         messages = state.get("messages", [])
         asked = [
             at for at, message in enumerate(messages) if message.type == "human" and role(message) != "observation"
@@ -83,7 +83,7 @@ class Nodes:
         return await asyncio.to_thread(store.put, query if given is None else given)
 
     async def generate_code(self, state: RLMState, config: RunnableConfig) -> RLMState:
-        """Code ← LLM(hist)."""
+        """code ← LLM(hist)."""
         settings = self._settings()
         iteration = state["iterations"] + 1
         last_question = iteration > settings.max_iterations
@@ -180,7 +180,7 @@ class Nodes:
         return ends
 
     async def truncate_observation(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002
-        """Hist ← hist ‖ code ‖ Metadata(stdout)."""
+        """hist ← hist ‖ code ‖ Metadata(stdout)."""
         printed = sum(outcome["stdout_chars"] for outcome in state["outcomes"])
         if state["answer"] is not None and not printed:
             return {"cells": [], "outcomes": []}

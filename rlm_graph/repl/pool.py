@@ -102,20 +102,20 @@ class ReplPool:
         """
         live = self._find(state_id, scope)
         lost: Mapping[str, str] | None = {}
-        if live is None:
-            live = _Live(await self._start(context), state_id or "", context.sha256, scope)
-            is_blank = state_id is not None and state_id.startswith(_BLANK)
-            if state_id is not None and await self._is_saved(state_id, context):
+        if live is not None:
+            self._idle.remove(live)
+            live.scope = scope
+        else:
+            state_id = state_id or ""
+            live = _Live(await self._start(context), state_id, context.sha256, scope)
+            if await self._is_saved(state_id, context):
                 try:
                     lost = await live.executor.restore(state_id)
                 except BaseException:
                     await live.executor.close()
                     raise
-            elif not is_blank:
+            elif not state_id.startswith(_BLANK):
                 lost = None
-        else:
-            self._idle.remove(live)
-            live.scope = scope
         self._busy[live.executor] = live
         return live.executor, lost
 

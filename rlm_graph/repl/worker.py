@@ -255,23 +255,21 @@ class Repl:
         before = {name: id(value) for name, value in self._variables().items()}
         error: str | None = None
         answer: str | None = None
-        outcome: dict[str, Any] = {"variables": {}, "reprs": {}, "changed": []}
         try:
             with self._alarm.armed():
                 error = self._execute(code, filename)
                 answer = self._answer()
-                notes = self._restore_reserved()
                 outcome = self._outcome(before)
         except CellTimeout:
             error = "TimeoutError: the cell used up its time and was stopped; the variables it had set are kept."
-            notes = self._restore_reserved()
             outcome = self._outcome(before, may_run_code=False)
         except BaseException as failure:
             error = f"{type(failure).__name__} while the cell's result was written down"
-            notes = self._restore_reserved()
+            outcome = self._outcome(before, may_run_code=False)
         left_out = _too_large(self._variables())
-        notes += _threads_left()
-        notes += [f"`{name}` is not saved: {why}." for name, why in left_out.items() if name not in self._left_out]
+        outcome["notes"] += _threads_left()
+        newly = [name for name in left_out if name not in self._left_out]
+        outcome["notes"] += [f"`{name}` is not saved: {left_out[name]}." for name in newly]
         self._left_out = left_out
         self._host.send(
             {
@@ -284,7 +282,7 @@ class Repl:
             wire.encode(self._errors.text()),
             wire.encode((error or "")[-MAX_ERROR_CHARS:]),
             wire.encode(answer or ""),
-            json.dumps({**outcome, "notes": notes}).encode(),
+            json.dumps(outcome).encode(),
         )
         self._save()
 
@@ -364,8 +362,10 @@ class Repl:
 
     def _outcome(self, before: dict[str, int], *, may_run_code: bool = True) -> dict[str, Any]:
         """What is told of the namespace after a cell. A `repr` may be the code's own, and run for ever."""
+        notes = self._restore_reserved()  # first: a name that is the host's again is no variable
         variables = dict(itertools.islice(self._variables().items(), MAX_VARIABLES))
         return {
+            "notes": notes,
             "variables": {name: describe(value) for name, value in variables.items()},
             "reprs": {name: bounded_repr(value, REPR_CHARS) for name, value in variables.items()}
             if may_run_code
