@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "making $(VENV) (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) --upgrade "pip>=25.1"
-	@$(PIP) -e ".[html,office,studio]" --group dev
+	@$(PIP) -e ".[html,office,postgres,s3,studio]" --group dev
 	@touch $@
 
 demo: $(STAMP) ## answer a counting question over the whole Python standard library; no key needed
