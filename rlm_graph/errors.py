@@ -20,9 +20,16 @@ The model's mistake is an observation that the root model reads; the operator's 
     │   ├── ModelResponseError          an answer that is no chat completion
     │   └── NeedsLanguageModelError     the offline model has no rule for the question
     ├── MaxIterationsExceeded       the run ended without an answer
-    ├── MaxSubCallsExceeded         the code asked for more sub-calls than allowed
-    └── REPLExecutionError          the REPL itself failed, not the code in it
-        └── SandboxTimeout              a backend cannot go on after a cell that used up its time
+    ├── BudgetExceeded              the run would spend more than it may
+    │   └── MaxSubCallsExceeded         the code asked for more sub-calls than allowed
+    ├── ToolError                   a tool that was given to the run failed
+    ├── REPLExecutionError          the REPL itself failed, not the code in it
+    │   └── SandboxTimeout              a backend cannot go on after a cell that used up its time
+    ├── JournalError                the operator: the journal cannot be read or written
+    │   ├── JournalVersionError         a newer version of rlm_graph has made it
+    │   └── RunBusyError                another process carries out the run
+    ├── RunNotFoundError            the caller: there is no run of that name
+    └── RunStopped                  the run was stopped at a safe point, and can be resumed
 
 ``exit_code`` is what the command line returns for it.
 """
@@ -148,7 +155,31 @@ class MaxIterationsExceeded(RLMError):  # noqa: N818 - the name that the origina
         )
 
 
-class MaxSubCallsExceeded(RLMError):  # noqa: N818 - the name that the original `rlm` package gave it
+class BudgetExceeded(RLMError):  # noqa: N818 - named like the two that the original `rlm` package has
+    """The run would spend more than it may; raised inside the cell, which may catch it, or at the end of the run.
+
+    Args:
+        budget: The setting that is the limit, such as ``max_usd``.
+        spent: What has been spent of it, in its unit (tokens, US dollars, seconds).
+        limit: What may be spent.
+    """
+
+    exit_code = 34
+
+    def __init__(self, budget: str, spent: float, limit: float) -> None:
+        self.budget = budget
+        self.spent = spent
+        self.limit = limit
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        return (
+            f"{self.budget} is {self.limit:,}: {self.spent:,} of it is spent, and what comes next does not fit into "
+            f"the rest; raise {self.budget}, or ask for less"
+        )
+
+
+class MaxSubCallsExceeded(BudgetExceeded):
     """The code asked for more sub-calls than ``max_sub_calls``; raised inside the cell, which may catch it."""
 
     exit_code = 31
@@ -156,7 +187,16 @@ class MaxSubCallsExceeded(RLMError):  # noqa: N818 - the name that the original 
     def __init__(self, call_count: int, max_sub_calls: int) -> None:
         self.call_count = call_count
         self.max_sub_calls = max_sub_calls
-        super().__init__(f"sub-call limit reached: {call_count} of {max_sub_calls} made")
+        super().__init__("max_sub_calls", call_count, max_sub_calls)
+
+    def _sentence(self) -> str:
+        return f"sub-call limit reached: {self.call_count} of {self.max_sub_calls} made"
+
+
+class ToolError(RLMError):
+    """A tool that was given to the run failed, or was called wrongly; raised inside the cell, which may catch it."""
+
+    exit_code = 35
 
 
 class REPLExecutionError(RLMError):
@@ -177,3 +217,41 @@ class SandboxTimeout(REPLExecutionError):  # noqa: N818 - the name that the orig
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         super().__init__(f"the cell was stopped after {timeout:g} s of its own time (sandbox_timeout)")
+
+
+class JournalError(RLMError):
+    """The journal cannot be read or written; the message says which one, why, and what to do."""
+
+    exit_code = 50
+
+
+class JournalVersionError(JournalError):
+    """A newer version of rlm_graph has made the journal, and this one does not know how to read it."""
+
+    exit_code = 51
+
+
+class RunBusyError(JournalError):
+    """Another process carries out the run, or this step of it; the message says which one, and since when."""
+
+    exit_code = 52
+
+
+class RunNotFoundError(RLMError):
+    """There is no run of that name in the journal."""
+
+    exit_code = 53
+
+
+class RunStopped(RLMError):  # noqa: N818 - nothing went wrong
+    """The run was stopped at a safe point, and can be resumed: nothing that was paid for is paid again.
+
+    Args:
+        reason: Who or what asked for it, such as ``Ctrl-C`` or ``SIGTERM``.
+    """
+
+    exit_code = 54
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the run was stopped at a safe point ({reason}), and can be resumed")

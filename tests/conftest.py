@@ -1,4 +1,4 @@
-"""Fixtures: a store, a scripted server, and every checkpointer that a run must work with."""
+"""Fixtures: a store, a scripted server, and every checkpointer and journal that a run must work with."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres import PostgresServer
 
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # before langgraph is imported: unknown types are refused
 os.environ["LANGSMITH_TRACING"] = "false"
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.postgres import PostgresSaver
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from rlm_graph import ContextStore, create_rlm
+from rlm_graph.journal import Journal
 from rlm_graph.testing import ScriptedServer
 
 
@@ -64,22 +68,61 @@ def make_rlm(serve: Callable[..., ScriptedServer], store: ContextStore) -> Itera
         rlm.close()
 
 
-@pytest.fixture(params=["none", "memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A Postgres server; it is started when a test of this process first asks for it."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """A Postgres database of the test's own."""
+    return postgres.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a journal can be, in each database that there is for it."""
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{tmp_path / 'journal.sqlite'}"
+
+
+@pytest.fixture
+def journal(journal_url: str) -> Iterator[Journal]:
+    """A journal, in each database that there is for it."""
+    journal = Journal(journal_url)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture(params=["none", "memory", "sqlite", "postgres"])
 def checkpointer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Each checkpointer that sync runs work with, and none."""
     if request.param == "sqlite":
         with SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as saver:
             yield saver
+    elif request.param == "postgres":
+        with PostgresSaver.from_conn_string(request.getfixturevalue("postgres_url")) as saver:
+            saver.setup()
+            yield saver
     else:
         yield InMemorySaver() if request.param == "memory" else None
 
 
-@pytest.fixture(params=["none", "memory", "sqlite"])
+@pytest.fixture(params=["none", "memory", "sqlite", "postgres"])
 async def async_checkpointer(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Any]:
     """Each checkpointer that async runs work with, and none."""
     async with AsyncExitStack() as stack:
         if request.param == "sqlite":
             opened = AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite"))
             yield await stack.enter_async_context(opened)
+        elif request.param == "postgres":
+            url = request.getfixturevalue("postgres_url")
+            saver = await stack.enter_async_context(AsyncPostgresSaver.from_conn_string(url))
+            await saver.setup()
+            yield saver
         else:
             yield InMemorySaver() if request.param == "memory" else None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import rlm_graph
+from rlm_graph import errors
 
 
 def test_every_exported_name_is_there_and_sorted() -> None:
@@ -15,6 +16,14 @@ def test_every_exported_name_is_there_and_sorted() -> None:
     for name in rlm_graph.__all__:
         assert getattr(rlm_graph, name) is not None, name
     assert set(rlm_graph.__all__) == {*rlm_graph._HOMES, "__version__"}
+
+
+def test_every_error_is_exported() -> None:
+    """Whoever catches one need not know where it is."""
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    raised = {name for name, kind in kinds.items() if issubclass(kind, Exception)}
+    assert raised
+    assert raised <= set(rlm_graph.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
