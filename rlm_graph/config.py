@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,19 +20,43 @@ class RLMConfig(BaseModel):
     """Turns of the root model before it is asked for its best answer."""
 
     max_sub_calls: int = Field(500, ge=0, le=10_000_000)
-    """Sub-calls of the whole run, batched ones counted one by one; 0 means none."""
+    """Sub-calls of the whole run, batched ones counted one by one, retries too; 0 means none."""
 
     max_recursion_depth: int = Field(1, ge=1, le=16)
     """Depth of the tree of calls: 1 means that sub-calls are plain calls of the sub-model."""
 
+    max_input_tokens: int = Field(0, ge=0, le=1_000_000_000_000)
+    """Input tokens of the whole run; 0 means no limit."""
+
+    max_output_tokens: int = Field(0, ge=0, le=1_000_000_000_000)
+    """Output tokens of the whole run; 0 means no limit."""
+
+    max_usd: float = Field(0, ge=0, le=1_000_000)
+    """Price of the whole run in US dollars; 0 means no limit. Every model's price must be known."""
+
+    max_seconds: float = Field(0, ge=0, le=31_536_000)
+    """Seconds that the whole run may work, pauses not counted; 0 means no limit."""
+
+    max_errors_in_a_row: int = Field(0, ge=0, le=10_000)
+    """Turns whose code failed, one after the other, before the last question; 0 means no limit."""
+
     max_concurrency: int = Field(32, ge=1, le=4096)
-    """Sub-calls that are in flight at once."""
+    """Calls of models that are in flight at once, in the whole tree of calls."""
+
+    max_retries: int = Field(2, ge=0, le=100)
+    """Times that one call is asked again after a failure that may pass (HTTP 429, 5xx, no connection)."""
+
+    run_ahead: bool = True
+    """Start the sub-calls of a loop before the loop reaches them, where they are certain to be made."""
 
     metadata_prefix_chars: int = Field(1000, ge=1, le=1_000_000)
     """Characters of a cell's stdout that the root model is shown."""
 
     sub_call_max_input_chars: int = Field(500_000, ge=1, le=100_000_000)
     """Characters of the longest prompt that a sub-call may have."""
+
+    direct_below_chars: int = Field(0, ge=0, le=10_000_000)
+    """A context of fewer characters is answered in one call, without a REPL; 0 means never."""
 
     temperature: float = Field(0.6, ge=0, le=2)
     """Sampling temperature of the root model; left out where a model refuses one."""
@@ -46,11 +70,36 @@ class RLMConfig(BaseModel):
     sub_max_tokens: int = Field(8192, ge=1, le=10_000_000)
     """Output tokens of one sub-call."""
 
+    root_window_tokens: int = Field(0, ge=0, le=1_000_000_000)
+    """Tokens that the root model can read; near them its history is compacted. 0: as the model's profile says."""
+
+    profile: str = "auto"
+    """Prompt profile: its name, or "auto": the one for the root model's family."""
+
+    sub_tool_rounds: int = Field(8, ge=1, le=1000)
+    """Turns in which the sub-model may use its tools, in one sub-call."""
+
+    cache: Literal["off", "run", "shared"] = "off"
+    """Answers of the same question to the same model: "off": each is asked; "run": reused within the run; "shared":
+    across runs too, where the model's temperature is 0."""
+
+    cache_sampled: bool = False
+    """Let a shared cache give answers that were sampled (temperature above 0) too."""
+
+    approve_cells: bool = False
+    """Interrupt before each reply's code runs: a person approves, edits or rejects it."""
+
+    approve_above_usd: float = Field(0, ge=0, le=1_000_000)
+    """Interrupt before the run costs more than this: a person approves more, or not; 0 means never."""
+
+    ask_user: bool = False
+    """Give the code `ask_user(question)`, which interrupts the run until a person answers."""
+
     sandbox_timeout: float = Field(120, gt=0, le=86_400)
     """Seconds that one cell may run; the clock stops while it waits for sub-calls."""
 
     call_timeout: float = Field(600, gt=0, le=86_400)
-    """Seconds that one call of a model may take, its client's own retries counted in."""
+    """Seconds that one call of a model may take, its retries counted in."""
 
     verbose: bool = False
     """Log each iteration, cell and sub-call at INFO level; False logs them at DEBUG."""
@@ -80,8 +129,12 @@ def _sentence(error: ValidationError) -> str:
 def _range(name: str) -> str:
     """What a field takes, in words: `a whole number from 1 to 10000`."""
     schema = RLMConfig.model_json_schema()["properties"][name]
+    if "enum" in schema:
+        return " or ".join(f'"{value}"' for value in schema["enum"])
     if schema["type"] == "boolean":
         return "true or false"
+    if schema["type"] == "string":
+        return "a text"
     kind = "a whole number" if schema["type"] == "integer" else "a number"
     low = f"above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else f"from {schema['minimum']}"
     joint = " and up to" if "exclusiveMinimum" in schema else " to"

@@ -13,30 +13,42 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
+from langchain_core.caches import BaseCache as LLMCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langgraph.cache.base import BaseCache
+from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer, Command, StateUpdate
 
 from rlm_graph import prompts
+from rlm_graph.answers import Key, child_path
 from rlm_graph.blocking import clean_up, run_blocking
 from rlm_graph.config import RLMConfig
-from rlm_graph.context import ContextRef, ContextStore, home_store, process_store
-from rlm_graph.errors import ConfigError, ContextError
+from rlm_graph.context import ContextRef, ContextStore, default_home, home_store, process_store
+from rlm_graph.errors import ConfigError, ContextError, JournalError
+from rlm_graph.journal import Journal, JournalCache
 from rlm_graph.models import resolve_model
-from rlm_graph.nodes import SCOPE_KEY, Nodes, route
+from rlm_graph.nodes import Nodes, Parts, route
+from rlm_graph.prices import Price
+from rlm_graph.profiles import Profile
 from rlm_graph.repl.executor import ExecutorFactory
 from rlm_graph.repl.pool import ReplPool, Scope
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.state import RLMInput, RLMOutput, RLMState
-from rlm_graph.sub_calls import AskChild, SubCallRefused
+from rlm_graph.steps import PATH_KEY, SCOPE_KEY, TREE_KEY, Steps, current_step, with_configurable
+from rlm_graph.sub_calls import AskChild, NoChildAnswer, SubCallRefused
+from rlm_graph.sub_models import SubModel, SubModels
+from rlm_graph.tool_loop import as_tools
+from rlm_graph.tools import Tools, UserTool
+from rlm_graph.tree import Tree
 
 STEPS_LIMIT = 1_000_000
 """LangGraph's limit of steps, out of reach: an iteration takes three."""
@@ -46,11 +58,18 @@ def create_rlm(
     model: str | BaseChatModel,
     *,
     sub_model: str | BaseChatModel | None = None,
+    sub_models: Mapping[str, str | BaseChatModel | SubModel] | None = None,
+    tools: Sequence[UserTool] = (),
+    sub_tools: Sequence[UserTool] = (),
     config: RLMConfig | None = None,
+    profile: Profile | None = None,
+    prices: Mapping[str, Price] | None = None,
     checkpointer: Checkpointer = None,
     store: BaseStore | None = None,
     cache: BaseCache[Any] | None = None,
     context_store: ContextStore | None = None,
+    journal: Journal | str | Path | None = None,
+    llm_cache: LLMCache | None = None,
     executors: ExecutorFactory | None = None,
     name: str = "rlm",
 ) -> RLMGraph:
@@ -60,12 +79,24 @@ def create_rlm(
         model: The root model: a chat model, or its name as `init_chat_model` takes it ("openai:gpt-4.1"). A temperature
             or a limit of tokens that a chat model was made with wins over the config's.
         sub_model: The model that `llm_query` asks; the root model if left out.
+        sub_models: More models that the code may ask by name: `{"strong": "openai:gpt-4.1"}`, or a `SubModel` with a
+            description, limits and prices of its own.
+        tools: LangChain tools, or functions with a docstring, that the code in the REPL may call. They run here, not in
+            the REPL's process.
+        sub_tools: Tools that the sub-model may use while it answers an `llm_query`.
         config: The settings; a run can override some of them with LangGraph's `context=` of `invoke`.
-        checkpointer: As for any LangGraph graph. With one, a thread keeps its REPL from question to question.
+        profile: A prompt profile of your own; left out, the one that the setting `profile` names.
+        prices: What models' tokens cost, by the models' names; others as genai-prices knows them.
+        checkpointer: As for any LangGraph graph. With one, a thread keeps its REPL from question to question, and a run
+            that was killed goes on: `invoke(None, config)`.
         store: LangGraph's long-term store, handed through.
-        cache: LangGraph's cache, handed through.
+        cache: LangGraph's cache of nodes, handed through.
         context_store: Where contexts are kept. Left out: the user's data folder with a checkpointer, which may
             come back to them; else a temporary folder that ends with this process.
+        journal: Where everything that was paid for is committed before it is used: a `Journal`, a file, or a
+            database's URL. Left out: `journal.sqlite` in the context store's folder, if that is a local one, else in
+            the user's data folder. Used where there is a checkpointer.
+        llm_cache: LangChain's cache of answers, for the setting `cache`; the journal's own if left out.
         executors: The REPL backend; processes of this machine if left out.
         name: The graph's name in traces, in Studio and as a sub-agent.
 
@@ -75,17 +106,24 @@ def create_rlm(
     Raises:
         UnknownModelError: a model name is not known.
         MissingKeyError: a model's provider wants an API key and none is set.
-        ConfigError: `config` is no `RLMConfig`.
+        ConfigError: a setting, a tool or the name of a sub-model is not allowed.
     """
     if config is not None and not isinstance(config, RLMConfig):
         raise ConfigError(f"config: {config!r} is not allowed: must be an RLMConfig")
-    settings = config or RLMConfig()
     root = resolve_model(model)
-    sub = root if sub_model is None else resolve_model(sub_model)
+    models = SubModels(root if sub_model is None else resolve_model(sub_model), root, sub_models, prices or {})
     contexts = context_store or (process_store() if checkpointer is None else home_store())
-    repls = ReplPool(executors or ProcessExecutors(), contexts)
-    nodes = Nodes(root, sub, config=settings, repls=repls, ask_child=_children(sub, settings, repls, depth=2))
-    return _wire(nodes, name=name, checkpointer=checkpointer, store=store, cache=cache)
+    kept = journal if isinstance(journal, Journal) else Journal(journal or _journal_beside(contexts))
+    parts = Parts(
+        models=models,
+        config=config or RLMConfig(),
+        profile=profile,
+        repls=ReplPool(executors or ProcessExecutors(), contexts),
+        steps=Steps(journal=kept, cache=llm_cache or JournalCache(kept)),
+        tools=Tools(tools),
+        sub_tools=as_tools(sub_tools),
+    )
+    return _wire(_nodes(root, parts, depth=1), name=name, checkpointer=checkpointer, store=store, cache=cache)
 
 
 def _wire(nodes: Nodes, *, name: str, **compile_options: Any) -> RLMGraph:
@@ -104,34 +142,44 @@ def _wire(nodes: Nodes, *, name: str, **compile_options: Any) -> RLMGraph:
     graph.add_edge("finalize", END)
 
     compiled = graph.compile(name=name, **compile_options)
-    return RLMGraph(repls=nodes.repls, **vars(compiled))
+    return RLMGraph(repls=nodes.repls, journal=nodes.journal, **vars(compiled))
 
 
-def _children(model: BaseChatModel, settings: RLMConfig, repls: ReplPool, *, depth: int) -> AskChild | None:
-    """How a cell at `depth - 1` asks a child: an RLM of its own, without checkpoints, on its parent's ledger."""
-    if depth > settings.max_recursion_depth:
+def _nodes(root: BaseChatModel, parts: Parts, *, depth: int) -> Nodes:
+    """The nodes of a level of the tree of calls; 1 is the run itself."""
+    return Nodes(root, parts, depth=depth, ask_child=_child(parts, depth=depth + 1))
+
+
+def _child(parts: Parts, *, depth: int) -> AskChild | None:
+    """How a cell at `depth - 1` asks a child: an RLM of its own, without checkpoints, in its parent's tree."""
+    if depth > parts.config.max_recursion_depth:
         return None
-    deeper = _children(model, settings, repls, depth=depth + 1)
-    nodes = Nodes(model, model, config=settings, repls=repls, ask_child=deeper)
+    nodes = _nodes(parts.models.default, parts, depth=depth)
     child = _wire(nodes, name=f"rlm_query_{depth}", checkpointer=False)
 
-    async def ask_child(prompt: str, context: Any, config: RunnableConfig) -> str:
+    async def ask_child(prompt: str, context: Any, key: Key, tree: Tree, config: RunnableConfig) -> str:
+        own = with_configurable(config, {TREE_KEY: tree, PATH_KEY: child_path(key)})
         try:
-            result = await child.ainvoke({"query": prompt, "context": context}, config)
+            result = await child.ainvoke({"query": prompt, "context": context}, own)
         except (ConfigError, ContextError) as error:  # an empty question or context: the code can mend that
             raise SubCallRefused("value", str(error)) from error
         if result["answer"] is None:
-            raise SubCallRefused("sub_call", prompts.no_child_answer(prompt))
+            raise NoChildAnswer(prompts.no_child_answer(prompt))
         return str(result["answer"])
 
     return ask_child
+
+
+def _journal_beside(contexts: ContextStore) -> Path:
+    folder = contexts.files.root if contexts.files.local else default_home()
+    return Path(folder) / "journal.sqlite"
 
 
 class Node(Runnable[RLMState, RLMState]):
     """A node function, which is async, as LangGraph calls it: from async code, or from a thread of a sync run."""
 
     def __init__(self, function: Callable[[RLMState, RunnableConfig], Awaitable[RLMState]]) -> None:
-        self.name = function.__name__
+        self.name = self._node = function.__name__
         self._function = function
 
     def invoke(self, input: RLMState, config: RunnableConfig | None = None, **_: Any) -> RLMState:  # noqa: A002
@@ -139,8 +187,10 @@ class Node(Runnable[RLMState, RLMState]):
         return run_blocking(self.ainvoke(input, config))
 
     async def ainvoke(self, input: RLMState, config: RunnableConfig | None = None, **_: Any) -> RLMState:  # noqa: A002
-        """Run the node."""
-        return await self._function(input, ensure_config(config))
+        """Run the node. What it writes says which step it was."""
+        config = ensure_config(config)
+        step = current_step(self._node, input, config)
+        return {**await self._function(input, config), "trail": step.trail}
 
 
 class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
@@ -150,9 +200,10 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
     checkpointer, which nobody can come back to, are closed when it ends, however it ends.
     """
 
-    def __init__(self, *, repls: ReplPool, **compiled: Any) -> None:
+    def __init__(self, *, repls: ReplPool, journal: Journal, **compiled: Any) -> None:
         super().__init__(**compiled)
         self.repls = repls
+        self.journal = journal
 
     def close(self) -> None:
         """End the processes that are kept for the next question. Without it they end with this object."""
@@ -169,8 +220,11 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         config, scope = self._scoped(config)
         try:
             yield from super().stream(self._prepared(input), config, **options)
+        except Exception as error:
+            run_blocking(_note_failure(scope, error))
+            raise
         finally:
-            clean_up(self.repls.end(scope))
+            clean_up(self._end(scope))
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> AsyncIterator[Any]:  # noqa: A002
         """Run the graph; see `CompiledStateGraph.astream`."""
@@ -179,8 +233,16 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             prepared = await asyncio.to_thread(self._prepared, input)
             async for chunk in super().astream(prepared, config, **options):
                 yield chunk
+        except Exception as error:
+            await _note_failure(scope, error)
+            raise
         finally:
-            await self.repls.end(scope)
+            await self._end(scope)
+
+    async def _end(self, scope: Scope) -> None:
+        await self.repls.end(scope)
+        if scope.session is not None:
+            await scope.session.close()
 
     def bulk_update_state(self, config: RunnableConfig, supersteps: Sequence[Sequence[StateUpdate]]) -> RunnableConfig:
         """Change a state; see `CompiledStateGraph`. A context that is written goes into the store here too."""
@@ -237,6 +299,11 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         elif prepared.get("query"):
             prepared["messages"] = [HumanMessage(str(prepared["query"]), id=str(uuid.uuid4()))]
         return prepared
+
+
+async def _note_failure(scope: Scope, error: Exception) -> None:
+    if scope.session is not None and not isinstance(error, GraphBubbleUp | JournalError):
+        await scope.session.note(status="failed")
 
 
 __all__ = ["RLMGraph", "create_rlm"]

@@ -4,56 +4,76 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool
 from langgraph.runtime import get_runtime
 
-from rlm_graph import prompts
+from rlm_graph import profiles, prompts
+from rlm_graph.answers import Place, digest
+from rlm_graph.cells import Cells
+from rlm_graph.compaction import fits_directly
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
+from rlm_graph.context.materialize import load
 from rlm_graph.errors import ConfigError
 from rlm_graph.events import emit
-from rlm_graph.ledger import Ledger, usage_of
 from rlm_graph.models import Model, model_name
-from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text
-from rlm_graph.repl.executor import Call, Done, Executor
+from rlm_graph.repl.executor import Done, Functions
 from rlm_graph.repl.pool import ReplPool, Scope
-from rlm_graph.state import Outcome, RLMState, role
+from rlm_graph.state import AnsweredBy, Outcome, RLMState, Status, marked, role
+from rlm_graph.steps import SCOPE_KEY, Steps, configurable
 from rlm_graph.sub_calls import AskChild, SubCalls
+from rlm_graph.sub_models import SubModels
+from rlm_graph.tools import Tools
+from rlm_graph.tree import Tree
+from rlm_graph.turns import Turn
 
-SCOPE_KEY = "__rlm_scope"
-LEDGER_KEY = "__rlm_ledger"
-"""Where a run's objects travel in `config["configurable"]`: with two underscores they reach no checkpoint."""
+if TYPE_CHECKING:
+    from rlm_graph.journal import Session
 
-MAX_SHOWN_QUERY_CHARS = 8000
-"""A longer question is itself the context, if there is no other; of it the root model sees both ends."""
+MAX_NOTED_CHARS = 500
+"""Characters of the question that the list of runs shows."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the nodes of all levels of the tree of calls share."""
+
+    models: SubModels
+    config: RLMConfig
+    profile: profiles.Profile | None
+    """The user's own; None: the one that the settings name."""
+
+    repls: ReplPool
+    steps: Steps
+    tools: Tools
+    """For the code in the REPL."""
+
+    sub_tools: Mapping[str, BaseTool]
+    """For the sub-model."""
 
 
 class Nodes:
-    """What the nodes share: models, settings, and the REPLs that are alive."""
+    """The nodes of one level of the tree of calls: 1 is the run itself, 2 its children."""
 
-    def __init__(
-        self,
-        root_model: BaseChatModel,
-        sub_model: BaseChatModel,
-        *,
-        config: RLMConfig,
-        repls: ReplPool,
-        ask_child: AskChild | None = None,
-    ) -> None:
-        self.config = config
-        self.repls = repls
+    def __init__(self, root_model: BaseChatModel, parts: Parts, *, depth: int, ask_child: AskChild | None) -> None:
+        self.repls = parts.repls
+        self.journal = parts.steps.journal
+        self._parts = parts
         self._root_model = root_model
-        self._sub_model = sub_model
+        self._depth = depth
         self._ask_child = ask_child  # runs a child RLM; None at the last level
-        self._models: dict[tuple[int, float, int, float], Model] = {}  # they learn what their servers refuse
+        self._roots: dict[tuple[Any, ...], Model] = {}  # by settings: they learn what their servers refuse
 
     async def init_repl(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """state ← InitREPL(context); hist ← [Metadata(state)]. Also resets what belonged to the last question."""
+        settings = self._settings()
         messages = state.get("messages", [])
         asked = [
             at for at, message in enumerate(messages) if message.type == "human" and role(message) != "observation"
@@ -62,7 +82,11 @@ class Nodes:
         if not query.strip():
             raise ConfigError("query: '' is not allowed: must be a question (or give `messages` with a human message)")
         context = await self._context(state.get("context"), query)
-        repl, variables, scope = state.get("repl"), state.get("repl_variables", {}), _configurable(config, SCOPE_KEY)
+        session = await self._parts.steps.session(config, settings)
+        if session is not None:
+            await session.refer("context", [context.sha256])
+            await session.note(question=query[:MAX_NOTED_CHARS], status="running")
+        repl, variables, scope = state.get("repl"), state.get("repl_variables", {}), configurable(config, SCOPE_KEY)
         if not await self.repls.adopt(repl, context, scope):
             repl, variables = await self.repls.open(context, scope), {}
         return {
@@ -71,6 +95,7 @@ class Nodes:
             "messages": [] if asked else [HumanMessage(query, id=str(uuid.uuid4()))],
             "turn_start": asked[-1] if asked else len(messages),
             **_blank_turn(),
+            "profile": self._chosen_profile(settings).name,
             "repl": repl,
             "repl_variables": variables,
         }
@@ -85,37 +110,25 @@ class Nodes:
     async def generate_code(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """code ← LLM(hist)."""
         settings = self._settings()
-        iteration = state["iterations"] + 1
-        last_question = iteration > settings.max_iterations
-        asked: list[AnyMessage] = [_marked(HumanMessage(prompts.LAST_QUESTION), "observation")] if last_question else []
-        verbose = settings.verbose
+        iteration, verbose = state["iterations"] + 1, settings.verbose
         emit("iteration_start", iteration, f"iteration {iteration} of {settings.max_iterations}", verbose=verbose)
-        model = self._model(self._root_model, settings.temperature, settings.root_max_tokens, settings)
-        reply = await model.ask([*_history(state, settings), *asked], config)
-        ledger = _ledger(state, config, settings)
-        ledger.spend(usage_of(reply, model.name))
-        text = prompts.sendable(str(reply.text))
-        parsed = parse_reply(text)
-        emit("code_generated", iteration, text, verbose=verbose, full_text=text, cells=len(parsed.cells))
-        cells, typed = list(parsed.cells), None
-        if parsed.typed_answer is not None:
-            variables = frozenset(state["repl_variables"])
-            cell = typed_answer_cell(parsed.typed_answer, variables)
-            cells, typed = ([cell], None) if cell else ([], typed_answer_text(parsed.typed_answer))
-        elif not cells and last_question:
-            typed = text.strip() or None
-        codeless = 0 if cells or typed is not None else state["codeless"] + 1
-        written = reply.model_copy(update={"content": text, "id": reply.id or str(uuid.uuid4())})
-        return {
-            "messages": [*asked, _marked(written, "code")],
-            "cells": cells,
-            "typed_answer": typed,
-            "codeless": codeless,
-            # The first reply without code costs a reminder, not a turn.
-            "iterations": state["iterations"] if codeless == 1 or last_question else iteration,
-            "last_question": last_question,
-            **_totals(ledger),
-        }
+        model = self._root(settings)
+
+        async def keep(removed: list[dict[str, str]]) -> str:
+            return await self._keep_history(state, removed, await self._parts.steps.session(config, settings))
+
+        turn = Turn(state, settings, model, self._abilities(state, settings), keep)
+
+        async def work(tree: Tree, place: Place) -> RLMState:
+            if self._is_direct(state, settings, model):
+                text = prompts.as_text(await asyncio.to_thread(self._load, ContextRef.from_state(state["context"])))
+                return await turn.answer_directly(text, tree, place, config)
+            return await turn.take(tree, place, config)
+
+        written, totals = await self._parts.steps.carry_out("generate_code", state, config, settings, work)
+        text = str(written["messages"][-1].text) if written.get("messages") else ""
+        emit("code_generated", iteration, text, verbose=verbose, full_text=text, cells=len(written["cells"]))
+        return {**totals, **written}
 
     async def execute_repl(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """(state, stdout) ← REPL(state, code)."""
@@ -124,60 +137,35 @@ class Nodes:
             return {"outcomes": [], "answer": state["typed_answer"]}
         if not state["cells"]:
             return {"outcomes": []}
-        ledger, scope = _ledger(state, config, settings), _configurable(config, SCOPE_KEY)
-        context = ContextRef.from_state(state["context"])
-        executor, lost = await self.repls.take(state["repl"], context, scope)
-        try:
-            done = await self._run_cells(executor, state["cells"], state["iterations"], settings, ledger, config)
-        except BaseException:
-            await self.repls.discard(executor)
-            raise
-        notes = [] if lost == {} else [prompts.repl_lost(lost)]
-        return {
-            "outcomes": [_outcome(end, settings, notes if not at else []) for at, end in enumerate(done)],
-            "answer": None if done[-1].answer is None else prompts.sendable(done[-1].answer),
-            "repl": await self.repls.put_back(executor, done[-1].snapshot),
-            "repl_variables": {name: prompts.sendable(value) for name, value in done[-1].variables.items()},
-            **_totals(ledger),
-        }
+        context, scope = ContextRef.from_state(state["context"]), configurable(config, SCOPE_KEY)
+        cells = await self._cells(state, settings, config)
 
-    async def _run_cells(
-        self,
-        executor: Executor,
-        cells: Sequence[str],
-        iteration: int,
-        settings: RLMConfig,
-        ledger: Ledger,
-        config: RunnableConfig,
-    ) -> list[Done]:
-        """Run cells in order, up to the first that fails or answers."""
-        sub_calls = SubCalls(
-            self._sub_models(settings),
-            ledger=ledger,
-            max_concurrency=settings.max_concurrency,
-            max_input_chars=settings.sub_call_max_input_chars,
-            ask_child=self._ask_child if settings.max_recursion_depth > 1 else None,
-        )
-        child_config = _with_configurable(config, {LEDGER_KEY: ledger})
-        ends: list[Done] = []
-        for code in cells:
-            end = await _run_cell(executor, code, sub_calls, settings, iteration, child_config)
-            ends.append(end)
-            emit(
-                "code_executed",
-                iteration,
-                end.error or end.stdout,
-                verbose=settings.verbose,
-                code=code,
-                stdout=end.stdout,
-                stdout_chars=end.stdout_chars,
-                error=end.error,
-                elapsed_s=end.elapsed_s,
-                variables=dict(end.reprs),
-            )
-            if end.error is not None or end.answer is not None:
-                break
-        return ends
+        async def work(tree: Tree, place: Place) -> RLMState:
+            decision = await cells.approved(tree, place)
+            if decision.rejected is not None:
+                return {"outcomes": [_outcome(Done(error=prompts.rejected(decision.rejected)), settings, [])]}
+            executor, lost = await self.repls.take(state["repl"], context, scope)
+            try:
+                done = await cells.run(executor, decision.cells, tree, place)
+            except BaseException:
+                await self.repls.discard(executor)
+                raise
+            notes = [] if lost == {} else [prompts.repl_lost(lost)]
+            notes += [prompts.EDITED] if decision.edited else []
+            return {
+                "outcomes": [_outcome(end, settings, notes if not at else []) for at, end in enumerate(done)],
+                "answer": None if done[-1].answer is None else prompts.sendable(done[-1].answer),
+                "repl": await self.repls.put_back(executor, done[-1].snapshot),
+                "repl_variables": {name: prompts.sendable(value) for name, value in done[-1].variables.items()},
+            }
+
+        written, totals = await self._parts.steps.carry_out("execute_repl", state, config, settings, work)
+        session = await self._parts.steps.session(config, settings)
+        repl = written.get("repl")
+        if session is not None and repl is not None and repl != state["repl"]:
+            await session.refer("snapshot", [repl])
+        failed = written["outcomes"][-1]["error"] is not None
+        return {**totals, **written, "errors": state["errors"] + 1 if failed else 0}
 
     async def truncate_observation(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002
         """hist ← hist ‖ code ‖ Metadata(stdout)."""
@@ -187,77 +175,125 @@ class Nodes:
         if not state["outcomes"]:
             if state["last_question"]:
                 return {"cells": []}
-            return {"messages": [_marked(HumanMessage(prompts.REMINDER), "observation")]}
+            return {"messages": [marked(HumanMessage(prompts.REMINDER), "observation")]}
         settings = self._settings()
         outcomes = [Done(**_as_done(outcome)) for outcome in state["outcomes"]]
         used = {"iterations": state["iterations"], "sub_calls": state["sub_calls"]}
-        text = prompts.sendable(prompts.observation(outcomes, len(state["cells"]), settings, **used))
-        return {"messages": [_marked(HumanMessage(text), "observation")], "outcomes": [], "cells": []}
+        left = self._parts.steps.ledger(state, settings).left()
+        text = prompts.sendable(prompts.observation(outcomes, len(state["cells"]), settings, **used, left=left))
+        written: RLMState = {"messages": [marked(HumanMessage(text), "observation")], "outcomes": [], "cells": []}
+        limit = settings.max_errors_in_a_row
+        if 0 < limit <= state["errors"] and state["exhausted"] is None:
+            written |= {"exhausted": "max_errors_in_a_row", "exhausted_at": limit}
+        return written
 
     async def finalize(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """Return state[Final], and say how it came about."""
-        scope = _configurable(config, SCOPE_KEY)
+        scope = configurable(config, SCOPE_KEY)
         if isinstance(scope, Scope):
             scope.answered = True
-        answer, forced = state["answer"], state["last_question"]
+        settings, answer = self._settings(), state["answer"]
+        status, by = _how(state)
+        session = await self._parts.steps.session(config, settings)
+        if session is not None:
+            iterations, sub_calls, cost_usd = state["iterations"], state["sub_calls"], state["cost_usd"]
+            await session.note(status=status, iterations=iterations, sub_calls=sub_calls, cost_usd=cost_usd)
         if answer is None:
-            text = (
-                f"No answer: the {self._settings().max_iterations} iterations ran out, and the last question gave none."
-            )
-            message = _marked(AIMessage(text), "answer", status="no_answer")
-            return {"messages": [message], "status": "no_answer", "answered_by": None}
-        emit("final_answer", state["iterations"], answer, verbose=self._settings().verbose, answer_chars=len(answer))
-        status: Literal["out_of_iterations", "complete"] = "out_of_iterations" if forced else "complete"
-        message = _marked(AIMessage(answer), "answer", status=status)
-        return {"messages": [message], "status": status, "answered_by": "forced" if forced else "submitted"}
+            answer = prompts.no_answer(state["exhausted"], settings.max_iterations)
+        else:
+            emit("final_answer", state["iterations"], answer, verbose=settings.verbose, answer_chars=len(answer))
+        return {"messages": [marked(AIMessage(answer), "answer", status=status)], "status": status, "answered_by": by}
+
+    # What they share. -----------------------------------------------------------------------------------------------
 
     def _settings(self) -> RLMConfig:
         """The settings of this run: those that it was given (`context=` of invoke, in LangGraph's words) come first."""
         given: Any = get_runtime().context
         if isinstance(given, RLMConfig):
-            return self.config.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
-        return self.config
+            return self._parts.config.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
+        return self._parts.config
 
-    def _sub_models(self, settings: RLMConfig) -> Mapping[str, Model]:
-        """The models that a cell may ask, by name; the sub-model first."""
-        return {
-            model_name(model): self._model(model, settings.sub_temperature, settings.sub_max_tokens, settings)
-            for model in (self._sub_model, self._root_model)
-        }
-
-    def _model(self, model: BaseChatModel, temperature: float, max_tokens: int, settings: RLMConfig) -> Model:
-        key = (id(model), temperature, max_tokens, settings.call_timeout)
-        if key not in self._models:
-            self._models[key] = Model(
-                model, temperature=temperature, max_tokens=max_tokens, timeout_s=settings.call_timeout
+    def _root(self, settings: RLMConfig) -> Model:
+        key = (settings.temperature, settings.root_max_tokens, settings.call_timeout, settings.max_retries)
+        if key not in self._roots:
+            temperature, max_tokens, timeout_s, retries = key
+            self._roots[key] = Model(
+                self._root_model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                timeout_s=timeout_s,
+                max_retries=retries,
+                prices=self._parts.models.prices,
             )
-        return self._models[key]
+        return self._roots[key]
 
+    def _is_direct(self, state: RLMState, settings: RLMConfig, model: Model) -> bool:
+        """Whether the question is answered in one call: the context is short, and all that there is to know."""
+        context, query = ContextRef.from_state(state["context"]), state["query"]
+        is_the_question = context.chars == len(query) and query.startswith(context.prefix)
+        if state["iterations"] or context.skipped_count or is_the_question:
+            return False
+        window = settings.root_window_tokens or model.window_tokens
+        limit = settings.root_max_tokens
+        return fits_directly(context, settings.direct_below_chars, window, max_output_tokens=limit)
 
-async def _run_cell(
-    executor: Executor, code: str, sub_calls: SubCalls, settings: RLMConfig, iteration: int, config: RunnableConfig
-) -> Done:
-    """Run one cell to its end; each call that it makes is answered on the side, as soon as there is an answer."""
-    calls: set[asyncio.Task[None]] = set()
-    stepping = asyncio.ensure_future(executor.run_cell(code, timeout_s=settings.sandbox_timeout))
-    try:
-        while True:
-            await asyncio.wait({stepping, *calls}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in [call for call in calls if call.done()]:
-                calls.discard(ended)
-                ended.result()  # raises what the code can do nothing about
-            if not stepping.done():
-                continue
-            step = stepping.result()
-            if not isinstance(step, Call):
-                return step
-            calls.add(asyncio.create_task(sub_calls.answer(executor, step, iteration, config)))
-            stepping = asyncio.ensure_future(executor.next_step())
-    finally:
-        unfinished = [task for task in (stepping, *calls) if not task.done()]
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+    def _load(self, context: ContextRef) -> Any:
+        return load(self.repls.store.local_manifest(context))
+
+    async def _history(self, state: RLMState) -> list[dict[str, str]] | None:
+        """The messages that were taken out of the conversation; None if there are none."""
+        if state["history"] is None:
+            return None
+        kept = await asyncio.to_thread(self.repls.store.open, state["history"])
+        return list(await asyncio.to_thread(self._load, kept))
+
+    async def _keep_history(self, state: RLMState, removed: list[dict[str, str]], session: Session | None) -> str:
+        grown = [*(await self._history(state) or []), *removed]
+        kept = await asyncio.to_thread(self.repls.store.put, grown)
+        if session is not None:
+            await session.refer("context", [kept.sha256])
+        return kept.sha256
+
+    def _levels_below(self, settings: RLMConfig) -> int:
+        return settings.max_recursion_depth - self._depth if self._ask_child is not None else 0
+
+    def _chosen_profile(self, settings: RLMConfig) -> profiles.Profile:
+        return self._parts.profile or profiles.choose(settings.profile, model_name(self._root_model))
+
+    def _abilities(self, state: RLMState, settings: RLMConfig) -> prompts.Abilities:
+        return prompts.Abilities(
+            depth=max(0, self._levels_below(settings)),
+            models=self._parts.models.lines(settings),
+            tools=self._parts.tools.lines(),
+            ask_user=settings.ask_user,
+            run_ahead=settings.run_ahead,
+            history=state["history"] is not None,
+            profile=self._chosen_profile(settings),
+        )
+
+    async def _cells(self, state: RLMState, settings: RLMConfig, config: RunnableConfig) -> Cells:
+        functions = Functions(
+            tools=self._parts.tools.functions(),
+            ask_user=settings.ask_user,
+            history=await self._history(state),
+            # The same when the cell is run again: what it draws decides what it asks.
+            seed=int(digest(ContextRef.from_state(state["context"]).sha256, state["query"])[:8], 16),
+        )
+
+        def sub_calls(tree: Tree, place: Place) -> SubCalls:
+            return SubCalls(
+                self._parts.models.askable(settings),
+                tools=self._parts.tools,
+                sub_tools=self._parts.sub_tools,
+                tree=tree,
+                place=place,
+                settings=settings,
+                ask_child=self._ask_child if self._levels_below(settings) > 0 else None,
+                iteration=state["iterations"],
+                config=config,
+            )
+
+        return Cells(state["cells"], state["iterations"], settings, functions, sub_calls)
 
 
 def route(state: RLMState) -> Literal["generate_code", "finalize"]:
@@ -265,59 +301,42 @@ def route(state: RLMState) -> Literal["generate_code", "finalize"]:
     return "finalize" if state["answer"] is not None or state["last_question"] else "generate_code"
 
 
+def _how(state: RLMState) -> tuple[Status, AnsweredBy | None]:
+    """How the run has come to its end."""
+    if state["answer"] is None:
+        return "no_answer", None
+    if not state["last_question"]:
+        return "complete", state["answered_by"] or "submitted"
+    return "out_of_iterations" if state["exhausted"] is None else "out_of_budget", "forced"
+
+
 def _blank_turn() -> RLMState:
     """What belongs to one question, before its first iteration."""
     return {
         "iterations": 0,
         "codeless": 0,
+        "errors": 0,
         "cells": [],
         "typed_answer": None,
         "last_question": False,
         "outcomes": [],
+        "history": None,
         "answer": None,
         "status": "running",
         "answered_by": None,
+        "exhausted": None,
+        "exhausted_at": 0.0,
+        "approved_usd": 0.0,
         "sub_calls": 0,
+        "ran_ahead": 0,
+        "requests": 0,
+        "cache_hits": 0,
         "total_input_tokens": 0,
         "total_output_tokens": 0,
         "cost_usd": 0.0,
+        "models": {},
+        "elapsed_s": 0.0,
     }
-
-
-def _history(state: RLMState, settings: RLMConfig) -> list[BaseMessage]:
-    """What the root model is shown: the root prompt, earlier questions and answers, this question's turns."""
-    messages, start = state["messages"], state["turn_start"]
-    earlier = [message for message in messages[:start] if role(message) not in ("code", "observation")]
-    context = ContextRef.from_state(state["context"])
-    variables = {} if state["iterations"] or len(messages) > start + 1 else state["repl_variables"]
-    question = prompts.question(_shown(state["query"]), context, variables)
-    return [
-        SystemMessage(prompts.system(settings)),
-        *earlier,
-        HumanMessage(question, additional_kwargs={"rlm": {"role": "query", "query": state["query"]}}),
-        *(_sent(message) for message in messages[start + 1 :]),
-    ]
-
-
-def _shown(query: str) -> str:
-    if len(query) <= MAX_SHOWN_QUERY_CHARS:
-        return query
-    half = MAX_SHOWN_QUERY_CHARS // 2
-    return f"{query[:half]}\n[... {len(query) - 2 * half:,} characters ...]\n{query[-half:]}"
-
-
-def _sent(message: BaseMessage) -> BaseMessage:
-    """A message as it goes to the model: some servers refuse an assistant's message without text."""
-    text = str(message.text)
-    if message.type == "ai":
-        return AIMessage(text if text.strip() else "(no text)")
-    return message
-
-
-def _marked(message: Any, kind: str, **more: str) -> Any:
-    """A message with its role in the run, for whoever reads the conversation; it is not sent to a model."""
-    kwargs = {**message.additional_kwargs, "rlm": {"role": kind, **more}}
-    return message.model_copy(update={"additional_kwargs": kwargs, "id": message.id or str(uuid.uuid4())})
 
 
 def _outcome(done: Done, settings: RLMConfig, notes: list[str]) -> Outcome:
@@ -338,32 +357,4 @@ def _as_done(outcome: Outcome) -> dict[str, Any]:
     return {**{k: v for k, v in outcome.items() if k != "changed"}, "variables": changed, "changed": tuple(changed)}
 
 
-def _ledger(state: RLMState, config: RunnableConfig, settings: RLMConfig) -> Ledger:
-    """The run's ledger: a child uses its parent's."""
-    shared = _configurable(config, LEDGER_KEY)
-    if isinstance(shared, Ledger):
-        return shared
-    return Ledger(
-        settings.max_sub_calls,
-        sub_calls=state["sub_calls"],
-        input_tokens=state["total_input_tokens"],
-        output_tokens=state["total_output_tokens"],
-        cost_usd=state["cost_usd"],
-    )
-
-
-def _totals(ledger: Ledger) -> RLMState:
-    return {
-        "sub_calls": ledger.sub_calls,
-        "total_input_tokens": ledger.input_tokens,
-        "total_output_tokens": ledger.output_tokens,
-        "cost_usd": ledger.cost_usd,
-    }
-
-
-def _configurable(config: RunnableConfig, key: str) -> Any:
-    return config.get("configurable", {}).get(key)
-
-
-def _with_configurable(config: RunnableConfig, values: Mapping[str, Any]) -> RunnableConfig:
-    return {**config, "configurable": {**config.get("configurable", {}), **values}}
+__all__ = ["Nodes", "route"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -12,12 +13,15 @@ from pydantic import ConfigDict, WithJsonSchema, with_config
 # On Python 3.11 the server shows no input schema for typing's own TypedDict.
 from typing_extensions import TypedDict
 
-Status = Literal["running", "complete", "out_of_iterations", "no_answer"]
-"""How a run stands: `complete`: the root model submitted; `out_of_iterations`: it was asked for its best answer when
-the iterations ran out; `no_answer`: it gave none then either."""
+from rlm_graph.ledger import ModelTotals
 
-AnsweredBy = Literal["submitted", "forced"]
-"""`submitted`: by the root model, of its own accord; `forced`: as the reply to the last question."""
+Status = Literal["running", "complete", "out_of_iterations", "out_of_budget", "no_answer"]
+"""How a run stands: `complete`: the root model submitted; `out_of_iterations`, `out_of_budget`: it was asked for its
+best answer when the iterations, or another budget, ran out; `no_answer`: it gave none then either."""
+
+AnsweredBy = Literal["submitted", "forced", "direct"]
+"""`submitted`: by the root model, of its own accord; `forced`: as the reply to the last question; `direct`: in one call
+that was shown the whole context, which is short."""
 
 
 def append_messages(messages: list[AnyMessage], writes: list[Any]) -> list[AnyMessage]:
@@ -100,8 +104,20 @@ class RLMOutput(TypedDict, total=False):
     iterations: int
     """Turns of the root model that counted."""
 
+    exhausted: str | None
+    """The setting of the budget that ran out (`max_usd`, ...); None if none did."""
+
     sub_calls: int
-    """Sub-calls made, batched ones and children's counted one by one."""
+    """Sub-calls made, batched ones and children's counted one by one, and their retries."""
+
+    ran_ahead: int
+    """Sub-calls that were made before the code reached them (`run_ahead`)."""
+
+    requests: int
+    """Requests to models, all of the tree: as many as their servers were sent."""
+
+    cache_hits: int
+    """Calls that a cache answered, without a request."""
 
     total_input_tokens: int
     """Input tokens of root, sub-calls and children, as their servers counted them."""
@@ -111,6 +127,15 @@ class RLMOutput(TypedDict, total=False):
 
     cost_usd: float | None
     """Price of all calls in US dollars; None where the price of one is not known."""
+
+    models: dict[str, ModelTotals]
+    """Requests, tokens and money by model."""
+
+    elapsed_s: float
+    """Seconds that the run has worked, pauses not counted."""
+
+    profile: str
+    """The prompt profile that was used."""
 
     repl_variables: dict[str, str]
     """The REPL's variables at the end: type and size of each."""
@@ -177,13 +202,36 @@ class RLMState(TypedDict, total=False):
     repl: str | None
     """Id of the REPL state that this state belongs to (`ReplPool`)."""
 
+    trail: str
+    """Which step made this state (`Step.trail`)."""
+
+    exhausted_at: float
+    """The limit that the budget had which ran out: who raises it lets the run go on."""
+
+    errors: int
+    """Turns whose code failed, one after the other, up to now."""
+
+    approved_usd: float
+    """What the run may cost before a person is asked again; 0: no limit."""
+
+    history: str | None
+    """Where the messages are that were taken out of the conversation: a hash in the context store. The REPL has them as
+    `history`, a list of dicts with `role` and `content`."""
+
     answer: str | None
     status: Status
     answered_by: AnsweredBy | None
+    exhausted: str | None
     sub_calls: int
+    ran_ahead: int
+    requests: int
+    cache_hits: int
     total_input_tokens: int
     total_output_tokens: int
     cost_usd: float | None
+    models: dict[str, ModelTotals]
+    elapsed_s: float
+    profile: str
     repl_variables: dict[str, str]
 
 
@@ -192,3 +240,9 @@ def role(message: BaseMessage) -> str | None:
     mark: Mapping[str, Any] = message.additional_kwargs.get("rlm") or {}
     found = mark.get("role")
     return found if isinstance(found, str) else None
+
+
+def marked(message: Any, kind: str, **more: str) -> Any:
+    """A message with its role in the run, for whoever reads the conversation; it is not sent to a model."""
+    kwargs = {**message.additional_kwargs, "rlm": {"role": kind, **more}}
+    return message.model_copy(update={"additional_kwargs": kwargs, "id": message.id or str(uuid.uuid4())})

@@ -1,0 +1,168 @@
+"""Nothing is paid twice: every answer that one step of a run has got, from this attempt at the step or an earlier one.
+
+A step (a turn of the root model, a cell) that is carried out again, after a kill, an error, an interrupt or the death
+of its worker, asks for the same things under the same keys and finds what is there. A key says where in the tree of
+calls something is asked, what exactly, and the how-manieth time; the order in which threads ask plays no part, and two
+samples of one prompt stay two.
+
+Covered: an answer is in the journal, committed, before anybody sees it.
+Not covered: a request that was in flight when the process died. It is made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rlm_graph.journal.keys import Entry, Key, Kind
+
+if TYPE_CHECKING:
+    from rlm_graph.journal import Session
+    from rlm_graph.ledger import Ledger
+
+Ask = Callable[[], Awaitable[Entry]]
+
+
+class Answers:
+    """The answers of one step of the graph, those of its children too.
+
+    Args:
+        ledger: What earlier attempts at the step have paid for is counted there.
+        scope: Identifies the step.
+        session: Where answers are committed; None keeps them in memory only, for as long as the step takes.
+    """
+
+    def __init__(self, ledger: Ledger, *, scope: str = "", session: Session | None = None) -> None:
+        self._ledger = ledger
+        self._scope = scope
+        self._session = session
+        self._known: dict[Key, Entry] = {}
+        self._opening: asyncio.Future[None] | None = None
+        self._asking: dict[Key, asyncio.Task[Entry]] = {}
+        self._keeps_asking = False
+        self._committing: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Claim the step, and get what earlier attempts at it have left. Everything that asks does this first.
+
+        Raises:
+            RunBusyError: somebody else carries it out.
+        """
+        if self._session is None:
+            return
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open(self._session))
+        if not self._opening.done():
+            await asyncio.shield(self._opening)
+        self._opening.result()
+
+    async def _open(self, session: Session) -> None:
+        self._known = await session.enter(self._scope)
+        for key, entry in self._known.items():
+            self._ledger.take(key, entry)
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether an answer has come that is not in the journal yet."""
+        return bool(self._committing)
+
+    def find(self, key: Key) -> Entry | None:
+        """The answer under a key, if there is one, once the step is open."""
+        return self._known.get(key)
+
+    async def once(self, key: Key, ask: Ask) -> Entry:
+        """The answer under a key; asked for if there is none, and committed before anybody gets it."""
+        await self.open()
+        found = self.find(key)
+        if found is not None:
+            return found
+        if key not in self._asking:
+            self._asking[key] = asyncio.ensure_future(self._ask(key, ask))
+            self._asking[key].add_done_callback(lambda ended: self._asked(key, ended))
+        asking = self._asking[key]
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            if not self._keeps_asking:
+                asking.cancel()
+            raise
+
+    async def _ask(self, key: Key, ask: Ask) -> Entry:
+        return await self.record(key, await ask())
+
+    def _asked(self, key: Key, ended: asyncio.Future[Entry]) -> None:
+        del self._asking[key]
+        if not ended.cancelled():
+            ended.exception()  # nobody may be waiting for it
+
+    @contextmanager
+    def keep_asking(self) -> Iterator[None]:
+        """Inside, who waits for an answer can be cancelled without its being given up: it will be asked for again."""
+        self._keeps_asking = True
+        try:
+            yield
+        finally:
+            self._keeps_asking = False
+
+    async def record(self, key: Key, entry: Entry) -> Entry:
+        """Commit an answer that is there. Whoever waits for it may be cancelled: it is committed all the same."""
+        self._known[key] = entry
+        if self._session is not None:
+            committing = asyncio.ensure_future(self._commit(self._session, key, entry))
+            self._committing.add(committing)
+            committing.add_done_callback(self._committing.discard)
+            await asyncio.shield(committing)
+        return self._known[key]
+
+    async def _commit(self, session: Session, key: Key, entry: Entry) -> None:
+        self._known[key] = await session.record(self._scope, key, entry)
+
+    async def close(self) -> None:
+        """Give up what is being asked for, and wait until what has been answered is committed."""
+        asking = list(self._asking.values())
+        for one in asking:
+            one.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await asyncio.gather(*self._committing, return_exceptions=True)
+
+
+class Place:
+    """Where in the tree of calls something is asked: makes the keys of one attempt at it.
+
+    Args:
+        path: That of the run or child: "" is the run itself.
+        cell: Which turn or cell of it.
+    """
+
+    def __init__(self, path: str, cell: str) -> None:
+        self.path = path
+        self.cell = cell
+        self._seen: Counter[tuple[Kind, str]] = Counter()
+
+    def key(self, kind: Kind, digest: str) -> Key:
+        """The key of the next request with that digest."""
+        occurrence = self._seen[kind, digest]
+        self._seen[kind, digest] += 1
+        return Key(self.path, self.cell, kind, digest, occurrence)
+
+
+def child_path(key: Key) -> str:
+    """The path of the child that answers a key; as long for a great-grandchild as for a child."""
+    spelt = "\n".join((key.path, key.cell, key.kind, key.digest, str(key.occurrence)))
+    return hashlib.sha256(spelt.encode()).hexdigest()[:32]
+
+
+def digest(*parts: str) -> str:
+    """A hash of texts, as 64 hex digits; lone surrogates are texts too."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hashed.update(len(data).to_bytes(8, "big") + data)
+    return hashed.hexdigest()
+
+
+__all__ = ["Answers", "Ask", "Entry", "Key", "Kind", "Place", "child_path", "digest"]

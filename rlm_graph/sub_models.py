@@ -1,0 +1,128 @@
+"""The models that the code may ask, by name: the sub-model first, and those that the user named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from langchain_core.language_models import BaseChatModel
+
+from rlm_graph import prompts
+from rlm_graph.config import RLMConfig
+from rlm_graph.errors import ConfigError
+from rlm_graph.models import Model, model_name, resolve_model
+from rlm_graph.prices import Price
+
+
+@dataclass(frozen=True)
+class SubModel:
+    """A model that the code may ask by a name of your choice: `llm_query(prompt, model="strong")`."""
+
+    model: str | BaseChatModel
+    """The chat model, or its name."""
+
+    about: str = ""
+    """What it is good for, in a sentence that the root model reads."""
+
+    max_concurrency: int | None = None
+    """Its requests in flight at once, in the whole tree, beside `RLMConfig.max_concurrency` for all; None: no limit."""
+
+    max_tokens: int | None = None
+    """Output tokens of one call; None: `RLMConfig.sub_max_tokens`."""
+
+    temperature: float | None = None
+    """Sampling temperature; None: `RLMConfig.sub_temperature`."""
+
+    price: Price | None = None
+    """What its tokens cost; None: as genai-prices knows it."""
+
+
+@dataclass(frozen=True)
+class Askable:
+    """A model that the code may ask, ready to be asked."""
+
+    model: Model
+    max_concurrency: int | None = None
+    """Its own limit of requests in flight; None: there is none."""
+
+
+class SubModels:
+    """The models that the code may ask.
+
+    Args:
+        default: The one that is asked where the code names none, under the name that it has itself.
+        named: Those with a name of the user's.
+        root: The root model, which the code may ask too, under the name that it has itself.
+        prices: The caller's own prices, by the models' own names.
+
+    Raises:
+        ConfigError: a name or a value of `named` is not allowed.
+    """
+
+    def __init__(
+        self,
+        default: BaseChatModel,
+        root: BaseChatModel,
+        named: Mapping[str, str | BaseChatModel | SubModel] | None,
+        prices: Mapping[str, Price],
+    ) -> None:
+        self._specs: dict[str, SubModel] = {}
+        for name, given in (named or {}).items():
+            if not isinstance(name, str) or not name.strip():
+                raise ConfigError(f"sub_models: {name!r} is not allowed: must be a name")
+            spec = given if isinstance(given, SubModel) else SubModel(given)
+            if spec.max_concurrency is not None and (type(spec.max_concurrency) is not int or spec.max_concurrency < 1):
+                raise ConfigError(
+                    f"sub_models: max_concurrency {spec.max_concurrency!r} of {name!r} is not allowed: "
+                    f"must be a whole number from 1"
+                )
+            self._specs[name] = spec
+        self._default = default
+        self._root = root
+        self._chat_models = {name: resolve_model(spec.model) for name, spec in self._specs.items()}
+        own = {model_name(self._chat_models[name]): spec.price for name, spec in self._specs.items() if spec.price}
+        self.prices: dict[str, Price] = {**own, **prices}
+        """The caller's own, those of `SubModel` among them."""
+
+        self._made: dict[tuple[object, ...], Model] = {}  # by settings: they learn what their servers refuse
+
+    @property
+    def default(self) -> BaseChatModel:
+        """The sub-model: root model of the children too."""
+        return self._default
+
+    def askable(self, settings: RLMConfig) -> dict[str, Askable]:
+        """By name; the first is asked where the code names none."""
+        found = {model_name(self._default): Askable(self._model(self._default, settings))}
+        for name, spec in self._specs.items():
+            found[name] = Askable(self._model(self._chat_models[name], settings, spec), spec.max_concurrency)
+        found.setdefault(model_name(self._root), Askable(self._model(self._root, settings)))
+        return found
+
+    def lines(self, settings: RLMConfig) -> tuple[prompts.ModelLine, ...]:
+        """What the root model is told of them. It is not told of itself: sub-calls are meant for others."""
+        models = self.askable(settings)
+        names = [next(iter(models)), *self._specs]
+        about = {name: spec.about for name, spec in self._specs.items()}
+        return tuple(
+            prompts.ModelLine(name, about.get(name, ""), models[name].model.window_tokens)
+            for name in dict.fromkeys(names)
+        )
+
+    def _model(self, chat_model: BaseChatModel, settings: RLMConfig, spec: SubModel | None = None) -> Model:
+        temperature = settings.sub_temperature if spec is None or spec.temperature is None else spec.temperature
+        max_tokens = settings.sub_max_tokens if spec is None or spec.max_tokens is None else spec.max_tokens
+        key = (id(chat_model), temperature, max_tokens, settings.call_timeout, settings.max_retries)
+        if key not in self._made:
+            self._made[key] = Model(
+                chat_model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                timeout_s=settings.call_timeout,
+                max_retries=settings.max_retries,
+                prices=self.prices,
+            )
+        return self._made[key]
+
+
+__all__ = ["Askable", "SubModel", "SubModels"]
