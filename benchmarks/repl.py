@@ -21,7 +21,7 @@ from pathlib import Path
 from memory import pss_bytes, tree
 
 from rlm_graph import ContextStore
-from rlm_graph.repl.executor import Call, Executor
+from rlm_graph.repl.executor import Done, Executor
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.snapshot_store import SnapshotStore
 from rlm_graph.testing.executor_cases import open_repl
@@ -116,7 +116,7 @@ async def _peak(executors: ProcessExecutors, manifest: Path, kept: SnapshotStore
     for executor in three:
         await executor.start()
         step = await executor.run_cell(WORK, timeout_s=100)
-        assert not isinstance(step, Call)
+        assert isinstance(step, Done)
         assert step.error is None, step.error
         peak = max(peak, sum(map(pss_bytes, tree(os.getpid()))) - pss_bytes(os.getpid()))
     show("peak memory of zygote and three workers, of the context's", peak / size, 1.5, "times")

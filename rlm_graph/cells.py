@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rlm_graph import prompts
@@ -87,6 +88,14 @@ class Cells:
     async def _attempt(self, executor: Executor, code: str, tree: Tree, place: Place) -> Done:
         sub_calls = self.sub_calls(tree, place)
         calls: dict[int, asyncio.Task[None]] = {}
+        # Told by the calls themselves: to look through all of them at each step takes long where there are thousands.
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def ended(call_id: int, task: asyncio.Task[None]) -> None:
+            calls.pop(call_id, None)
+            if not task.cancelled() and task.exception() is not None and not failed.done():
+                failed.set_exception(task.exception() or AssertionError)
+
         stepping = asyncio.ensure_future(
             executor.run_cell(
                 code,
@@ -98,24 +107,27 @@ class Cells:
         )
         try:
             while True:
-                await asyncio.wait({stepping, *calls.values()}, return_when=asyncio.FIRST_COMPLETED)
-                for number in [number for number, call in calls.items() if call.done()]:
-                    calls.pop(number).result()  # raises what the code can do nothing about
-                if not stepping.done():
-                    continue
+                watched: set[asyncio.Future[Any]] = {stepping, failed}
+                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                if failed.done():
+                    failed.result()  # raises what the code can do nothing about
                 match stepping.result():
                     case Call() as call:
-                        calls[call.id] = asyncio.create_task(sub_calls.answer(executor, call))
+                        task = asyncio.create_task(sub_calls.answer(executor, call))
+                        calls[call.id] = task
+                        task.add_done_callback(partial(ended, call.id))
                     case Cancel(ids):
-                        await cancelled(calls.pop(number) for number in ids if number in calls)
+                        await cancelled([calls[number] for number in ids if number in calls])
                     case done:
                         if done.killed:
                             with tree.answers.keep_asking():
-                                await cancelled(calls.values())
+                                await cancelled([*calls.values()])
                         return done
                 stepping = asyncio.ensure_future(executor.next_step())
         finally:
             await cancelled([stepping, *calls.values()])
+            if failed.done():
+                failed.exception()
 
 
 def _left(ledger: Ledger) -> int:

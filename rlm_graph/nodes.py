@@ -85,6 +85,7 @@ class Nodes:
         session = await self._parts.steps.session(config, settings)
         if session is not None:
             await session.refer("context", [context.sha256])
+            await asyncio.to_thread(self.repls.store.renew, context.sha256)  # a sweep may not have seen that yet
             await session.note(question=query[:MAX_NOTED_CHARS], status="running")
         repl, variables, scope = state.get("repl"), state.get("repl_variables", {}), configurable(config, SCOPE_KEY)
         if not await self.repls.adopt(repl, context, scope):

@@ -555,11 +555,6 @@ def _item(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
-def bad_child_context() -> str:
-    """What the cell's ValueError says when `context=` of an `rlm_query` is nothing that can be handed over."""
-    return "rlm_query(prompt, context=...) takes a str, a list of str, or a dict or list of such values as JSON has"
-
-
 def no_child_answer(prompt: str) -> str:
     """What the cell's SubCallError says when a child came to no answer."""
     return f"the child found no answer to {prompt[:100]!r}: ask for less, or hand it a smaller context"

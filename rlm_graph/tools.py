@@ -5,8 +5,10 @@ They run in the host, never in the REPL's process, and each call is made once: i
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import json
+import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -80,7 +82,8 @@ class Tools:
 def _problem(name: str) -> str:
     if not name.isidentifier() or name.startswith("_"):
         return "it must be a Python name that does not begin with _"
-    return "the REPL has that name already" if name in RESERVED else ""
+    is_pythons = keyword.iskeyword(name) or hasattr(builtins, name)
+    return "the REPL has that name already" if is_pythons or name in RESERVED else ""
 
 
 def _signature(one: BaseTool) -> str:

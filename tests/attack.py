@@ -25,7 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from rlm_graph.repl import worker
-from rlm_graph.repl.executor import Call
+from rlm_graph.repl.executor import Call, Done
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.processes import Zygote
 
@@ -114,8 +114,9 @@ async def attack(executors: ProcessExecutors, manifest: Path, source: str) -> di
     """Run one attack in a worker of its own; then see that the REPL still works."""
     executor = executors(manifest, InMemory())
     step = await executor.run_cell(source, timeout_s=TIMEOUT_S)
-    if isinstance(step, Call):
-        outcome: dict[str, Any] = {"stdout": "", "error": f"it called {step.function}", "undone": False}
+    if not isinstance(step, Done):
+        what = f"called {step.function}" if isinstance(step, Call) else "cancelled calls"
+        outcome: dict[str, Any] = {"stdout": "", "error": f"it {what}", "undone": False}
         await executor.close()
     else:
         outcome = {"stdout": step.stdout, "error": step.error, "undone": step.undone}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import http.server
-import io
 import json
 import logging
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -18,14 +16,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import command_line
 import pytest
+from command_line import Outcome, descendants, is_alive, process, read_all, wait_until
 
-from rlm_graph.cli import main
-from rlm_graph.cli.ending import ended
+from rlm_graph.cli.ending import WayOn, ended
 from rlm_graph.cli.model_choice import choose_models
 from rlm_graph.cli.screen import printable
 from rlm_graph.cli.settings import SETTINGS
@@ -41,96 +39,9 @@ CLOSED = "http://127.0.0.1:9/v1"
 """Port 9 (discard) is one where nothing listens."""
 
 
-@pytest.fixture(autouse=True)
-def no_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, no server and no Ollama of whoever runs the tests, and no colours."""
-    for name in list(os.environ):
-        if name.startswith(("OPENAI_", "ANTHROPIC_", "GOOGLE_", "RLM_GRAPH_", "OLLAMA_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    """The name of a file with 3,000 characters."""
-    path = tmp_path / "notes.txt"
-    path.write_text("abc def gh\n" * 272 + "the end\n")
-    return str(path)
-
-
-@dataclass
-class Outcome:
-    """How a command line ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The one line that says what went wrong."""
-        assert "Traceback" not in self.err
-        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1, self.err
-        assert self.err.splitlines()[-1] == lines[0]
-        return lines[0].removeprefix("error: ")
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-    """Runs a command line in this process; with a server, on its model `root`."""
-
-    def run(*words: str, server: ScriptedServer | None = None, stdin: bytes | None = None) -> Outcome:
-        if server is not None:
-            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-            monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-            words = ("ask", "--model", "openai:root", *words)
-        if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        capsys.readouterr()
-        code = main(words)
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run
-
-
-@contextmanager
-def process(*words: str, server: ScriptedServer | None = None, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The command line as a process of its own."""
-    environment = dict(os.environ)
-    if server is not None:
-        environment |= {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test"}
-        words = ("ask", "--model", "openai:root", *words)
-    # A shell starts background jobs with SIGINT ignored; what is handled here is the default in the new process.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    running = subprocess.Popen([sys.executable, "-m", "rlm_graph", *words], env=environment, **pipes | options)
-    signal.signal(signal.SIGINT, before)
-    with running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 20) -> None:
-    """Poll, because another process does it."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited for {timeout_s} s"
-        time.sleep(0.01)
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes below a process, by /proc."""
-    children: list[int] = []
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        children += map(int, tasks.read_text().split())
-    return [one for child in children for one in (child, *descendants(child))]
+no_models = command_line.no_models
+text = command_line.text
+cli = command_line.cli
 
 
 def open_files(pid: int) -> list[str]:
@@ -142,23 +53,19 @@ def open_files(pid: int) -> list[str]:
     return names
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 # Help and version
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["ask", "--help"]])
+COMMANDS = ["ask", "resume", "runs", "fork", "rm", "gc", "doctor"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
 def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
     """They print to stdout at once: neither LangGraph nor LangChain nor anything of the graph is imported."""
     code = (
         "import sys; from rlm_graph.cli import main; code = main(sys.argv[1:]); "
-        "heavy = {'langgraph', 'langchain', 'langchain_core', 'openai', 'rlm_graph.graph', 'rlm_graph.config'}; "
+        "heavy = {'langgraph', 'langchain', 'langchain_core', 'openai', 'sqlalchemy', 'rlm_graph.graph', "
+        "'rlm_graph.config'}; "
         "sys.exit(code or ' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=30)
@@ -172,13 +79,19 @@ def test_importing_the_command_line_does_not_import_pydantic() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
 
 
-def test_the_help_is_readable_at_80_columns(cli: Callable[..., Outcome]) -> None:
-    """No line is wider, no option's name is cut off, and each setting is there with its default."""
-    help_text = cli("ask", "--help").out
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_is_readable_at_80_columns(cli: Callable[..., Outcome], command: str) -> None:
+    """No line is wider, no option's name is cut off, and each setting is there, with its default where it has one."""
+    help_text = cli(command, "--help").out
     assert max(map(len, help_text.splitlines())) <= 80
-    for setting in SETTINGS:
-        assert re.search(rf"--{setting.name.replace('_', '-')} ", help_text), setting.name
-        assert f"[default: {setting.default}]" in help_text
+    assert not re.search(r"--\S*\N{HORIZONTAL ELLIPSIS}", help_text)
+    words = " ".join(re.sub("[\N{BOX DRAWINGS LIGHT VERTICAL}]", " ", help_text).split())
+    for setting in SETTINGS if command in ("ask", "resume", "fork") else []:
+        name = setting.name.replace("_", "-")
+        assert re.search(rf"--{name} ", help_text), name
+        switch = name if setting.default else f"no-{name}"
+        default = switch if isinstance(setting.default, bool) else setting.default
+        assert (f"[default: {default}]" in words) == (command == "ask"), name
 
 
 def test_no_arguments_print_the_help(cli: Callable[..., Outcome]) -> None:
@@ -195,9 +108,20 @@ def test_the_options_are_the_settings_of_a_run() -> None:
     for setting in SETTINGS:
         field = fields[setting.name]
         assert setting.default == field.default
-        assert type(setting.default) is field.annotation
-        assert setting.help == field.description
+        assert setting.choices == get_args(field.annotation)
+        assert type(setting.default) is (field.annotation if not setting.choices else str)
+        assert setting.help == " ".join((field.description or "").split())
         assert _range(setting.name).endswith(setting.range.replace(",", ""))
+
+
+def test_settings_are_words_of_a_command_line(cli: Callable[..., Outcome], text: str) -> None:
+    """Numbers, switches and choices; a choice that there is not is wrong usage."""
+    with ScriptedServer({"root": ["```repl\nFINAL(llm_query('?'))\n```"], "sub": "yes"}) as server:
+        words = ["--no-run-ahead", "--cache", "run", "--max-usd", "0", "--sub-model", "openai:sub"]
+        assert cli(QUESTION, text, *words, server=server).out == "yes\n"
+    outcome = cli("ask", QUESTION, text, "--cache", "sometimes")
+    assert outcome.code == 2
+    assert "sometimes" in outcome.error
 
 
 # An answer
@@ -211,10 +135,11 @@ def test_the_answer_goes_to_stdout_and_the_rest_to_stderr(cli: Callable[..., Out
     lines = outcome.err.splitlines()
     assert lines[0] == "context: 3,000 characters"
     assert lines[1] == "model: openai:root (--model)"
-    assert re.fullmatch(r"iteration 1/25: 1 line of code, printed 5 characters, \d\.\d s", lines[2])
-    assert re.fullmatch(r"iteration 2/25: 1 line of code, answer, \d\.\d s", lines[3])
-    assert re.fullmatch(r"answered in 2 iterations, [\d,]+ tokens, \d\.\d s", lines[4])
-    assert len(lines) == 5
+    assert re.fullmatch(r"run: \d{4}-\d\d-\d\d-[a-z]+-[a-z]+", lines[2])
+    assert re.fullmatch(r"iteration 1/25: 1 line of code, printed 5 characters, \d\.\d s", lines[3])
+    assert re.fullmatch(r"iteration 2/25: 1 line of code, answer, \d\.\d s", lines[4])
+    assert re.fullmatch(r"answered in 2 iterations, [\d,]+ tokens, \d\.\d s", lines[5])
+    assert len(lines) == 6
     assert "\x1b" not in outcome.err
 
 
@@ -240,7 +165,14 @@ def test_json_tells_the_answer_and_how_it_came_about(cli: Callable[..., Outcome]
     assert told.pop("elapsed_s") > 0
     assert re.fullmatch("[0-9a-f]{64}", told["context"].pop("sha256"))
     assert told.pop("repl_variables").keys() == {"found"}
+    assert told.pop("run").startswith("20")
+    assert told.pop("models").keys() == {"root", "sub"}
     assert told == {
+        "exhausted": None,
+        "requests": 2,
+        "cache_hits": 0,
+        "ran_ahead": 0,
+        "profile": "default",
         "answer": "\N{GRINNING FACE} é",
         "status": "complete",
         "answered_by": "submitted",
@@ -294,6 +226,9 @@ def test_an_answer_that_was_forced_says_so(cli: Callable[..., Outcome], text: st
         outcome = cli(QUESTION, text, "--max-iterations", "1", "-q", server=server)
     assert (outcome.code, outcome.out) == (0, "a guess\n")
     assert "warning: the iterations ran out" in outcome.err
+    assert re.search(
+        r"^for a better one, go on with: rlm-graph resume \S+ --max-iterations 2$", outcome.err, re.MULTILINE
+    )
 
 
 def test_no_answer_is_an_error_with_its_own_exit_code(cli: Callable[..., Outcome], text: str) -> None:
@@ -364,17 +299,6 @@ def test_a_terminal_is_shown_live_progress(text: str) -> None:
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert max(len(line) for line in re.split("[\r\n]+", plain) if " · " in line) < 80
     assert "answered in 1 iteration, 3 sub-calls" in plain.splitlines()[-1]
-
-
-def read_all(terminal: int) -> str:
-    """What was written to a terminal until it closed."""
-    data = b""
-    while select.select([terminal], [], [], 30)[0]:
-        try:
-            data += os.read(terminal, 65536)
-        except OSError:  # the other side has closed
-            break
-    return data.decode()
 
 
 # Which model
@@ -605,8 +529,8 @@ def test_a_server_that_is_not_there_is_one_line(
     assert "no connection" in outcome.error
 
 
-def raising(error: BaseException) -> Callable[[], int]:
-    def work() -> int:
+def raising(error: BaseException) -> Callable[[WayOn], int]:
+    def work(_: WayOn) -> int:
         raise error
 
     return work
@@ -653,37 +577,60 @@ def test_each_kind_of_error_has_its_own_exit_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("busy_with", "sent", "code", "line"),
+    ("busy_with", "sent", "code", "limit_s"),
     [
-        ("a server that hangs", signal.SIGINT, 130, "interrupted"),
-        ("a cell", signal.SIGTERM, 143, "terminated"),
-        ("sub-calls", signal.SIGINT, 130, "interrupted"),
+        ("a server that hangs", signal.SIGINT, 130, 5),
+        ("a cell", signal.SIGTERM, 143, 2),
+        ("sub-calls", signal.SIGINT, 130, 5),
     ],
 )
-def test_a_signal_ends_a_run_at_once(text: str, busy_with: str, sent: signal.Signals, code: int, line: str) -> None:
-    """One line, no traceback, within two seconds; no worker process is left."""
-    cells = {
-        "a cell": "while True: pass",
-        "sub-calls": "llm_query_batched(['?'] * 20)",
-    }
-    script = Reply(hang=True) if busy_with not in cells else f"```repl\nprint('go')\n{cells[busy_with]}\n```"
-    with (
-        ScriptedServer({"root": script, "sub": Reply(hang=True)}) as server,
-        process(QUESTION, text, "--sub-model", "openai:sub", server=server) as running,
-    ):
-        wait_until(lambda: server.count("sub") == 20 if busy_with == "sub-calls" else server.count("root"))
-        if busy_with == "a cell":
-            wait_until(lambda: any(is_busy(pid) for pid in descendants(running.pid)))
+def test_a_signal_stops_a_run_at_a_safe_point(
+    text: str, busy_with: str, sent: signal.Signals, code: int, limit_s: float
+) -> None:
+    """It says so at once, stops within seconds, says how to go on, without a traceback; no worker process is left."""
+    with busy(text, busy_with) as running:
         workers = descendants(running.pid)
         assert workers
         began = time.monotonic()
         running.send_signal(sent)
         out, err = running.communicate(timeout=10)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < limit_s
         assert (running.returncode, out) == (code, b"")
         assert not any(map(is_alive, workers))
     assert "Traceback" not in err.decode()
-    assert err.decode().splitlines()[-1] == line
+    lines = err.decode().splitlines()
+    assert "stopping at a safe point (again to stop at once)" in lines
+    assert re.fullmatch(r"stopped; go on with: rlm-graph resume \S+", lines[-1])
+
+
+def test_a_second_signal_ends_a_run_at_once(text: str) -> None:
+    """It does not wait for what is in flight; the last line is the same."""
+    with busy(text, "sub-calls") as running:
+        running.send_signal(signal.SIGTERM)
+        assert running.stderr is not None
+        while b"stopping at a safe point" not in running.stderr.readline():
+            pass
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=10)
+        assert time.monotonic() - began < 2
+        assert running.returncode == 130
+    assert err.decode().splitlines()[-1].startswith("stopped; go on with: rlm-graph resume ")
+
+
+@contextmanager
+def busy(text: str, with_what: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run that is busy with something that does not end."""
+    cells = {"a cell": "while True: pass", "sub-calls": "llm_query_batched(['?'] * 20)"}
+    script = f"```repl\nprint('go')\n{cells[with_what]}\n```" if with_what in cells else Reply(hang=True)
+    with (
+        ScriptedServer({"root": script, "sub": Reply(hang=True)}) as server,
+        process(QUESTION, text, "--sub-model", "openai:sub", server=server) as running,
+    ):
+        wait_until(lambda: server.count("sub") == 20 if with_what == "sub-calls" else server.count("root"))
+        if with_what == "a cell":
+            wait_until(lambda: any(is_busy(pid) for pid in descendants(running.pid)))
+        yield running
 
 
 def is_busy(pid: int) -> bool:

@@ -35,6 +35,7 @@ from rlm_graph.repl.confine.filters import FILTERS, LIBSECCOMP
 from rlm_graph.repl.confine.generate_filters import make, version
 from rlm_graph.repl.confine.privileges import FIRST_WORKER_ID
 from rlm_graph.repl.confine.report import doctor
+from rlm_graph.repl.executor import Call, Cancel, Done
 from rlm_graph.repl.process import ProcessExecutor, ProcessExecutors
 
 if sys.platform != "linux":
@@ -608,12 +609,21 @@ while True:
 """
 
 
+def _raw(header: str, body: str = "") -> str:
+    """Source that writes a frame past the worker's own code."""
+    return f"h, b = {header.encode()!r}, {body!r}.encode()\nos.write(3, struct.pack('!IQ', len(h), len(b)) + h + b)\n"
+
+
 def _frame(header: str, body: str = "") -> str:
-    """Source that writes a frame past the worker's own code, and then nothing more."""
-    return (
-        f"h, b = {header.encode()!r}, {body.encode()!r}\nos.write(3, struct.pack('!IQ', len(h), len(b)) + h + b)"
-        + STALL
-    )
+    """Source that writes a frame, and then nothing more."""
+    return _raw(header, body) + STALL
+
+
+def _call(number: int, options: str = "", **more: Any) -> str:
+    """Source that writes a call."""
+    parts = [1, len(options)] if options else [1]
+    header = {"kind": "call", "id": number, "function": "llm_query", "ahead": False, "parts": parts, **more}
+    return _raw(json.dumps(header), "x" + options)
 
 
 PIPE = {
@@ -623,9 +633,14 @@ PIPE = {
     "no kind": _frame("{}"),
     "another kind": _frame('{"kind": "forked"}'),
     "saved, with nothing said before": _frame('{"kind": "saved", "parts": [1]}', "x"),
-    "a call of another function": _frame(
-        '{"kind": "call", "id": 1, "function": "eval", "has_second": false, "parts": [1]}', "x"
-    ),
+    "a call of another function": _call(1, function="eval") + STALL,
+    "a call with the options of another": _call(1, '{"context": 5}') + STALL,
+    "a call with options that are none": _call(1, "[1]") + STALL,
+    "a call with endless options": _call(1, '{"schema": {"a": "' + "x" * (1 << 20) + '"}}') + STALL,
+    "a call ahead of the code where none may be": _call(1, ahead=True) + STALL,
+    "a second call of the same number": _call(90) + _call(90) + STALL,
+    "a cancellation of what is no call": _frame('{"kind": "cancel", "ids": ["1"]}'),
+    "a cancellation with a body": _frame('{"kind": "cancel", "ids": [1], "parts": [1]}', "x"),
     "an endless flood": "while True: os.write(3, b'\\0' * 65536)",
     "silence": "os.close(3)" + STALL,
 }
@@ -639,13 +654,49 @@ async def test_what_a_worker_does_to_the_pipe_costs_its_cell_and_nothing_else(ma
     before: Any = await executor.run_cell("kept = [7]", timeout_s=5)
     peak, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     done: Any = await executor.run_cell(f"kept.append(8)\nimport os, struct, time\n{PIPE[name]}", timeout_s=1)
+    if isinstance(done, Call):
+        done = await executor.next_step()
     assert time.monotonic() - started < 1 + 1.5 + 3
     assert done.error
-    assert done.undone
+    assert (done.undone, done.killed) == (True, False)
     assert done.snapshot == before.snapshot
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000  # kilobytes
     after: Any = await executor.run_cell("print(kept)", timeout_s=5)
     assert after.stdout == "[7]\n"
+    await executor.close()
+    executors.close()
+
+
+async def test_a_worker_cancels_no_calls_but_those_that_wait_and_were_asked_ahead(manifest: Path) -> None:
+    """Others are not named to the host, or answers would go astray; nor is a worker's count of them believed."""
+    executors = breached_executors("breached")
+    executor = executors(manifest, InMemory())
+    lie = "import gc\nhost = [o for o in gc.get_objects() if type(o).__name__ == 'Host'][0]\nhost.ran_ahead = 99\n"
+    cancel = _raw('{"kind": "cancel", "ids": [300, 302, 77, 301, 301, -1]}') + _raw('{"kind": "cancel", "ids": [5]}')
+    calls = _call(300) + "".join(_call(number, ahead=True) for number in (301, 302, 303))
+    source = f"import os, struct\n{lie}{calls}{cancel}llm_query('the last')"
+    steps: list[Any] = [await executor.run_cell(source, timeout_s=5, ahead=3)]
+    while not isinstance(steps[-1], Done):
+        if isinstance(steps[-1], Call) and steps[-1].text == "the last":
+            await executor.reply(302, "cancelled")  # is not sent
+            await executor.reply(steps[-1].id, "answer")
+        steps.append(await executor.next_step())
+    *asked, cancelled, last, done = steps
+    assert [(call.id, call.ahead) for call in asked] == [(300, False), (301, True), (302, True), (303, True)]
+    assert cancelled == Cancel((302, 301))
+    assert last.text == "the last"
+    assert (done.error, done.ran_ahead) == (None, 1)
+    await executor.close()
+    executors.close()
+
+
+async def test_a_worker_that_crashes_was_not_killed(manifest: Path) -> None:
+    """It was the cell's own doing: running it again would be in vain."""
+    executors = breached_executors("breached")
+    executor = executors(manifest, InMemory())
+    for crash in ("import ctypes\nctypes.string_at(0)", "import os\nos.abort()", "import os\nos._exit(9)"):
+        done: Any = await executor.run_cell(crash, timeout_s=5)
+        assert (done.undone, done.killed) == (True, False)
     await executor.close()
     executors.close()
 

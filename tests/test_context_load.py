@@ -262,8 +262,8 @@ def test_bad_uris(store: ContextStore) -> None:
         load_context(f"memory://{uuid.uuid4().hex}/nothing.txt", store=store)
     with pytest.raises(ContextNotFoundError, match="nonsense"):
         load_context("nonsense://x", store=store)
-    with pytest.raises(MissingExtraError, match="s3fs"):
-        load_context("s3://bucket/key", store=store)
+    with pytest.raises(MissingExtraError, match="gcsfs"):
+        load_context("gs://bucket/key", store=store)
 
 
 class _Pages(http.server.BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ import json
 import math
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from pathlib import Path
@@ -18,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.documents import Document as LangChainDocument
 
-from rlm_graph.context import ContextRef, ContextStore, Document, default_home, home_store, process_store
+from rlm_graph.context import ContextRef, ContextStore, Document, process_store
 from rlm_graph.context.materialize import load
 from rlm_graph.errors import ContextEmptyError, ContextError, ContextNotFoundError, ContextTypeError
+from rlm_graph.repl.snapshot_store import SnapshotStore
 
 texts = st.text(st.characters(exclude_categories=()))  # with lone surrogates and NUL
 json_values = st.recursive(
@@ -325,8 +327,93 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     """A root that is a file is one clear line."""
     root = tmp_path / "file"
     root.write_text("x")
-    with pytest.raises(ContextError, match=r"the store file://.*/file cannot be written: ENOTDIR"):
+    with pytest.raises(
+        ContextError, match=r"the store file://.*/file cannot be written: E\w+ .*; a part of its path is a file"
+    ):
         ContextStore(root).put("text")
+
+
+def in_a_child(code: str, *arguments: str) -> str:
+    """Run Python in a process of its own, which may be limited; returns what it prints."""
+    ran = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_disk_without_room_is_told_and_leaves_what_was_there(tmp_path: Path) -> None:
+    """Here it is a limit on the size of files that ends a write in its middle."""
+    store = ContextStore(tmp_path)
+    before = store.put(["before", "L" * 300_000])
+    kept = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    code = """if True:
+        import resource, sys
+        from rlm_graph import ContextStore, RLMError
+        from rlm_graph.repl.snapshot_store import SnapshotStore
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+        store = ContextStore(sys.argv[1])
+        for put in (
+            lambda: store.put(["before", "L" * 300_000]),
+            lambda: store.put("M" * 3_000_000),
+            lambda: store.put(["short " * 100 + str(number) for number in range(10_000)]),
+            lambda: SnapshotStore(store.files).put(b"s" * 2_000_000, "0" * 64),
+        ):
+            try:
+                print("put", put().sha256)
+            except RLMError as error:
+                print(type(error).__name__, error)
+    """
+    same, *errors = in_a_child(code, str(tmp_path)).splitlines()
+    assert same == f"put {before.sha256}"
+    wanted = f"the store {store.root} cannot be written: EFBIG File too large; raise the limit on the size of files"
+    assert [error.partition(" ")[0] for error in errors] == ["ContextError", "ContextError", "REPLExecutionError"]
+    assert all(wanted in error for error in errors)
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file() and path.name != "key") == kept
+    assert load(store.local_manifest(before)) == ["before", "L" * 300_000]
+
+
+def test_a_store_that_may_only_be_read_is_read() -> None:
+    """What is in it can be used; what would be written is an error that says what to do."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "store")
+        store = ContextStore(root)
+        ref = store.put(["text", "L" * 300_000])
+        snapshot = SnapshotStore(store.files).put(b"root", ref.sha256)
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        code = """if True:
+            import os, sys
+            from rlm_graph import ContextStore, RLMError
+            from rlm_graph.context.materialize import load
+            from rlm_graph.repl.snapshot_store import SnapshotStore
+            if os.getuid() == 0:  # who may write everywhere
+                os.setgid(65534)
+                os.setuid(65534)
+            store = ContextStore(sys.argv[1])
+            print(load(store.local_manifest(store.open(sys.argv[2])))[0])
+            print(SnapshotStore(store.files).open(sys.argv[3]).root)
+            for write in (
+                lambda: store.put("new"),
+                lambda: store.put(store.open(sys.argv[2])),
+                lambda: SnapshotStore(store.files).put(b"new", "0" * 64),
+                lambda: store.sweep((), (), older_than_s=0),
+            ):
+                try:
+                    print("no error", write())
+                except RLMError as error:
+                    print(type(error).__name__, error)
+        """
+        said = in_a_child(code, str(root), ref.sha256, snapshot).splitlines()
+        for path in (Path(folder), *Path(folder).rglob("*")):
+            path.chmod(0o755)
+    assert said[:2] == ["text", "b'root'"]
+    why = f"the store file://{root} cannot be written: EACCES Permission denied; choose another store"
+    assert [line.partition(" ")[0] for line in said[2:]] == [
+        "ContextError",
+        "ContextError",
+        "REPLExecutionError",
+        "ContextError",
+    ]
+    assert all(why in line for line in said[2:])
 
 
 def test_a_temporary_store_goes_with_its_last_reference() -> None:
@@ -351,15 +438,6 @@ def test_the_process_store_goes_with_the_process_but_not_with_a_fork() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert not Path(done.stdout.strip()).exists()
     assert process_store() is process_store()
-
-
-def test_the_home_store_is_where_the_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """RLM_GRAPH_HOME names the folder, and only its owner may read the contexts in it."""
-    monkeypatch.setenv("RLM_GRAPH_HOME", str(tmp_path / "home"))
-    assert default_home() == tmp_path / "home"
-    ref = home_store().put("text")
-    assert home_store().open(ref.sha256) == ref
-    assert (tmp_path / "home" / "contexts").stat().st_mode & 0o777 == 0o700
 
 
 def test_nan_and_infinities_come_back(store: ContextStore) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rlm_graph import ContextStore, REPLExecutionError
+from rlm_graph.repl.executor import Call, Done
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.snapshot_store import SnapshotStore
 from rlm_graph.testing.executor_cases import EXECUTOR_CASES, ExecutorCase, open_repl
@@ -42,6 +45,101 @@ async def test_a_context_that_is_gone_is_told(store: ContextStore, tmp_path: Pat
     executors.close()
 
 
+def _pid(executor: Any) -> int:
+    return int(executor._worker._pid)
+
+
+async def test_a_worker_that_somebody_kills_says_so(store: ContextStore) -> None:
+    """In the middle of a computation, of a call, and between cells: the cell can run again, with what was before it."""
+    executors = ProcessExecutors()
+    executor = executors(store.local_manifest(store.put("text")), SnapshotStore(store.files))
+    await executor.run_cell("kept = [7]", timeout_s=5)
+
+    running = asyncio.ensure_future(executor.run_cell("kept.append(8)\nwhile True: pass", timeout_s=60))
+    await asyncio.sleep(0.1)
+    os.kill(_pid(executor), signal.SIGKILL)
+    done = await running
+    assert isinstance(done, Done)
+    assert (done.killed, done.undone) == (True, True)
+    assert "something outside" in (done.error or "")
+
+    step = await executor.run_cell("kept.append(llm_query('x'))", timeout_s=5)
+    assert isinstance(step, Call)
+    os.kill(_pid(executor), signal.SIGKILL)
+    await executor.reply(step.id, "too late")
+    done = await executor.next_step()
+    assert isinstance(done, Done)
+    assert done.killed
+
+    await executor.run_cell("1", timeout_s=5)
+    os.kill(_pid(executor), signal.SIGKILL)
+    await asyncio.sleep(0.1)
+    done = await executor.run_cell("kept.append(8)", timeout_s=5)
+    assert isinstance(done, Done)
+    assert done.killed
+
+    done = await executor.run_cell("print(kept)", timeout_s=5)
+    assert isinstance(done, Done)
+    assert (done.stdout, done.killed) == ("[7]\n", False)
+    await executor.close()
+    executors.close()
+
+
+async def test_a_cell_that_the_host_kills_was_not_killed_by_somebody(store: ContextStore) -> None:
+    """It would run into its limit again."""
+    executors = ProcessExecutors()
+    executor = executors(store.local_manifest(store.put("text")), SnapshotStore(store.files))
+    done = await executor.run_cell("sum(range(10**12))", timeout_s=0.2)
+    assert isinstance(done, Done)
+    assert (done.killed, done.undone) == (False, True)
+    await executor.close()
+    executors.close()
+
+
+async def test_a_zygote_that_somebody_kills_is_replaced(store: ContextStore) -> None:
+    """Its workers are killed with it, in a cell or between two; the next cell starts another, and has the variables."""
+    executors = ProcessExecutors()
+    manifest = store.local_manifest(store.put("text"))
+    executor = executors(manifest, SnapshotStore(store.files))
+    await executor.run_cell("kept = [7]", timeout_s=5)
+    step = await executor.run_cell("llm_query('x')", timeout_s=5)
+    assert isinstance(step, Call)
+    os.kill(executors.zygote(manifest)._process.pid, signal.SIGKILL)
+    done = await executor.next_step()
+    for _ in range(2):
+        assert isinstance(done, Done)
+        assert done.killed
+        done = await executor.run_cell("print(kept, context)", timeout_s=5)
+        assert isinstance(done, Done)
+        assert done.stdout == "[7] text\n"
+        os.kill(executors.zygote(manifest)._process.pid, signal.SIGKILL)
+        await asyncio.sleep(0.1)
+        done = await executor.run_cell("1", timeout_s=5)
+    await executor.close()
+    executors.close()
+
+
+async def test_a_worker_that_is_killed_while_it_is_restored_is_restored_again(store: ContextStore) -> None:
+    """Whoever asked for the snapshot does not learn of it."""
+    executors = ProcessExecutors()
+    manifest, snapshots = store.local_manifest(store.put("text")), SnapshotStore(store.files)
+    executor = executors(manifest, snapshots)
+    saved = await executor.run_cell("kept = [7]", timeout_s=5)
+    assert isinstance(saved, Done)
+    assert saved.snapshot is not None
+    for victim in (_pid, lambda _: executors.zygote(manifest)._process.pid):
+        other = executors(manifest, snapshots)
+        await other.start()
+        os.kill(victim(other), signal.SIGKILL)
+        assert await other.restore(saved.snapshot) == {}
+        done = await other.run_cell("print(kept)", timeout_s=5)
+        assert isinstance(done, Done)
+        assert done.stdout == "[7]\n"
+        await other.close()
+    await executor.close()
+    executors.close()
+
+
 async def test_the_worker_has_nothing_of_the_hosts(store: ContextStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """No environment, no descriptor but its socket; and it ends with the host's end of the socket."""
     monkeypatch.setenv("SECRET_CANARY", "canary")
@@ -50,7 +148,7 @@ async def test_the_worker_has_nothing_of_the_hosts(store: ContextStore, monkeypa
         executors = ProcessExecutors()
         executor = executors(store.local_manifest(store.put("text")), SnapshotStore(store.files))
         await executor.run_cell("", timeout_s=5)
-        pid = executor._worker._pid  # type: ignore[union-attr]
+        pid = _pid(executor)
         assert b"canary" not in Path(f"/proc/{pid}/environ").read_bytes()
         descriptors = {int(fd.name): str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
         assert {fd: target for fd, target in descriptors.items() if target != str(store_file)}.keys() == {3}

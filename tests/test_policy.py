@@ -18,6 +18,7 @@ import pytest
 from policy_escapes import ESCAPES
 
 from rlm_graph.repl import guards, worker
+from rlm_graph.repl.calls import CALL_ERRORS
 from rlm_graph.repl.policy import PolicyError, build_builtins, compile_cell
 from rlm_graph.repl.snapshot import ContextIndex
 
@@ -241,10 +242,14 @@ def test_the_functions_of_the_repl_lead_nowhere() -> None:
     """`FINAL`, `llm_query` and their like, which the worker adds, and its exceptions: neither to it nor to the host."""
     host, alarm = types.SimpleNamespace(), types.SimpleNamespace()
     real = worker.Repl(context="text", index=ContextIndex("text"), host=host, alarm=alarm)  # type: ignore[arg-type]
+    tools, history = [{"name": "search", "parameters": ["text"], "doc": "Find it."}], [{"role": "ai", "content": "x"}]
+    real.offer({"tools": tools, "ask_user": True, "history": history, "seed": None})
     builtins = real._namespace["__builtins__"]
-    names = [*real._functions, "SubCallError", "MaxSubCallsExceeded", "globals", "locals", "vars", "dir", "print"]
-    roots = {name: builtins[name] for name in names}
-    roots |= {"error": worker.SubCallError("why"), "context": real._context, "answer": real._namespace["answer"]}
+    errors = {f"an {error.__name__}": error("why") for error in CALL_ERRORS}
+    names = [*real._functions, *real._offered, *(error.__name__ for error in CALL_ERRORS)]
+    roots = {name: builtins[name] for name in [*names, "globals", "locals", "vars", "dir", "print"]}
+    assert {"llm_map", "rlm_query_batched", "search", "ask_user", "history", "ToolError"} <= roots.keys()
+    roots |= {**errors, "context": real._context, "answer": real._namespace["answer"]}
     roots["globals()"] = builtins["globals"]()
     assert _crawl(roots) == {}
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from rlm_graph import ContextStore
-from rlm_graph.repl.executor import Call, Done, Executor
+from rlm_graph.repl.executor import Call, Done, Executor, Step
 from rlm_graph.repl.policy import build_builtins, compile_cell
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.snapshot_store import SnapshotStore
@@ -77,9 +77,8 @@ async def run_in_worker(executor: Executor, source: str) -> str:
     functions = SETUP["world"]()
     for cell in REFERENCE["cells"](source):
         step = await executor.run_cell(cell, timeout_s=20)
-        while isinstance(step, Call):
-            prompt, second = step.args
-            await executor.reply(step.id, functions[step.function](prompt, second))
+        while not isinstance(step, Done):
+            await _answer(executor, step, functions)
             step = await executor.next_step()
         if step.error is not None:
             raise CellError(step.error)
@@ -190,7 +189,13 @@ async def test_a_program_survives_a_restart_after_every_statement(
 async def _run(executor: Executor, cell: str) -> Done:
     functions = SETUP["world"]()
     step = await executor.run_cell(cell, timeout_s=20)
-    while isinstance(step, Call):
-        await executor.reply(step.id, functions[step.function](*step.args))
+    while not isinstance(step, Done):
+        await _answer(executor, step, functions)
         step = await executor.next_step()
     return step
+
+
+async def _answer(executor: Executor, call: Step, functions: dict[str, Callable[..., str]]) -> None:
+    """Answer a call with what the function of `_setup.py` gives."""
+    assert isinstance(call, Call)
+    await executor.reply(call.id, functions[call.function](call.text))

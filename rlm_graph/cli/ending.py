@@ -1,18 +1,25 @@
-"""How a command ends: one line on stderr and an exit code, whatever happened; never a traceback unasked."""
+"""How a command ends: one line on stderr and an exit code, whatever happened; never a traceback unasked.
+
+Where a run is left that can be gone on with, a second line says how.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from rlm_graph.errors import RLMError
 
 BUG = 1
 USAGE = 2
+WAITING = 55
 BROKEN_PIPE = 128 + signal.SIGPIPE
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
@@ -24,52 +31,96 @@ class Terminated(BaseException):
     """SIGTERM came; like `KeyboardInterrupt`, it unwinds whatever was going on."""
 
 
-def ended(work: Callable[[], int], *, as_json: bool, verbose: bool) -> int:
-    """Do the work of a command, and return its exit code however it ends."""
-    before = signal.signal(signal.SIGTERM, _terminate)
+@dataclass
+class WayOn:
+    """How to go on with the run that a command carries out; none until there is one."""
+
+    run: str = ""
+    """Its name."""
+
+    words: list[str] = field(default_factory=list)
+    """The command."""
+
+    def lead_to(self, run: str, storage: Sequence[str]) -> None:
+        """From now on, a run can be resumed; `storage`: the options that say where it is."""
+        self.run, self.words = run, ["rlm-graph", "resume", run, *storage]
+
+    def forget(self) -> None:
+        """There is nothing to go on with any more."""
+        self.words = []
+
+    def raising(self, setting: str, limit: float) -> None:
+        """What ran out is to be raised: to twice as much."""
+        more = 2 * limit
+        self.words += [f"--{setting.replace('_', '-')}", str(int(more) if more == int(more) else more)]
+
+    @property
+    def line(self) -> str:
+        """For a person, and for a shell."""
+        return f"go on with: {shlex.join(self.words)}"
+
+    def told(self) -> dict[str, Any]:
+        """For --json."""
+        return {"run": self.run, "resume": self.words} if self.words else {}
+
+
+def ended(
+    work: Callable[[WayOn], int],
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> int:
+    """Do the work of a command, which keeps the way on up to date, and return its exit code however it ends."""
+    way_on = WayOn()
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        return work()
+        return work(way_on)
     except RLMError as error:
         _debug()
         hint = DEBUG_HINT if verbose and not _debugging() else ""
-        return fail(type(error).__name__, str(error), error.exit_code, as_json=as_json, hint=hint)
+        return fail(type(error).__name__, str(error), error.exit_code, as_json=as_json, hint=hint, way_on=way_on)
     except KeyboardInterrupt:
-        return fail("Interrupted", "interrupted", INTERRUPTED, as_json=as_json)
+        return fail("Interrupted", "interrupted", INTERRUPTED, as_json=as_json, way_on=way_on)
     except Terminated:
-        return fail("Terminated", "terminated", TERMINATED, as_json=as_json)
+        return fail("Terminated", "terminated", TERMINATED, as_json=as_json, way_on=way_on)
     except BrokenPipeError:  # whoever read the answer has seen enough: `| head`
         _drop_output()
         return BROKEN_PIPE
     except OSError as error:  # a full disk, most of all
         _debug()
-        return fail(type(error).__name__, str(error), BUG, as_json=as_json)
+        return fail(type(error).__name__, str(error), BUG, as_json=as_json, way_on=way_on)
     except Exception as error:
         _debug()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         message = f"{reason}; this is a bug in rlm-graph"
-        return fail(type(error).__name__, message, BUG, as_json=as_json, hint=DEBUG_HINT)
+        return fail(type(error).__name__, message, BUG, as_json=as_json, hint=DEBUG_HINT, way_on=way_on)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def fail(kind: str, message: str, exit_code: int, *, as_json: bool, hint: str = "") -> int:
+def fail(kind: str, message: str, exit_code: int, *, as_json: bool, hint: str = "", way_on: WayOn | None = None) -> int:
     """Say what went wrong on stderr, with --json on stdout too (without the hint), and return the exit code."""
     # Imported here: a command that succeeds at once, such as --version, does not wait for it.
     from rlm_graph.cli.screen import Screen, write_json
 
+    way_on = way_on or WayOn()
     try:
+        screen = Screen()
         if exit_code in (INTERRUPTED, TERMINATED):
-            Screen().say(message)
+            screen.say(f"stopped; {way_on.line}" if way_on.words else message)
         else:
-            Screen().problem("error", message + hint)
+            screen.problem("error", message + hint)
+            if way_on.words:
+                screen.say(way_on.line)
         if as_json:
-            write_json({"error": {"type": kind, "message": message, "exit_code": exit_code}})
+            write_json({"error": {"type": kind, "message": message, "exit_code": exit_code}, **way_on.told()})
     except BrokenPipeError:
         _drop_output()
     return exit_code
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
+def terminate(_signal: int, _frame: FrameType | None) -> None:
+    """What SIGTERM does."""
     raise Terminated
 
 

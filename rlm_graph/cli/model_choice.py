@@ -18,7 +18,7 @@ import urllib.request
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from rlm_graph.errors import (
@@ -58,11 +58,27 @@ class Choice:
     why: str
     """What decided, in a few words."""
 
-    model: BaseChatModel | None = None
-    """The model, where a name alone does not make it; None: `name` does."""
-
     notes: tuple[str, ...] = field(default=())
     """What was passed over, one sentence each."""
+
+    by: Literal["name", "ollama", "rules"] = "name"
+    """What makes the root model: its name, the Ollama that runs, or the rules."""
+
+    @property
+    def model(self) -> BaseChatModel | None:
+        """The root model, where a name alone does not make it; None: `name` does. It is made anew each time."""
+        # Imported here: each takes a second, and only its own choice needs it.
+        if self.by == "rules":
+            from rlm_graph.offline import OfflineRootModel
+
+            return OfflineRootModel()
+        if self.by == "ollama":
+            from langchain.chat_models import init_chat_model
+
+            address = _ollama_address(_variable("OLLAMA_HOST"))
+            name = self.name.removeprefix("ollama:")
+            return init_chat_model(name, model_provider="openai", base_url=f"{address}/v1", api_key="ollama")
+        return None
 
     def __str__(self) -> str:
         sub = "" if self.sub_name == self.name else f", sub-model {self.sub_name}"
@@ -84,6 +100,19 @@ def choose_models(model: str | None, sub_model: str | None, *, offline: bool) ->
     if sub := sub_model or _variable("RLM_GRAPH_SUB_MODEL"):
         return replace(choice, sub_name=sub)
     return choice
+
+
+def choose_again(before: Choice, model: str | None, sub_model: str | None, *, offline: bool) -> Choice:
+    """The models that a run had before, but for those that the command line names now.
+
+    Raises:
+        ConfigError: --offline and a model exclude each other.
+    """
+    if offline:
+        return choose_models(model, sub_model, offline=True)
+    if model is not None:
+        before = Choice(model, model if before.sub_name == before.name else before.sub_name, "--model")
+    return replace(before, sub_name=sub_model) if sub_model else before
 
 
 def _root_choice(model: str | None) -> Choice:
@@ -149,12 +178,8 @@ def _ollama() -> Choice | None:
     names = [name for name in _names(listed, "models", "name") if "embed" not in name]
     if not names:
         return None
-    # Imported here: it takes a second, and only this choice needs it.
-    from langchain.chat_models import init_chat_model
-
-    model = init_chat_model(names[0], model_provider="openai", base_url=f"{address}/v1", api_key="ollama")
     name = f"ollama:{names[0]}"
-    return Choice(name, name, f"Ollama runs at {address}", model)
+    return Choice(name, name, f"Ollama runs at {address}", by="ollama")
 
 
 def _ollama_address(host: str) -> str:
@@ -168,11 +193,8 @@ def _ollama_address(host: str) -> str:
 
 
 def _rules(why: str) -> Choice:
-    # Imported here: it imports LangChain.
-    from rlm_graph.offline import OfflineRootModel
-
     name = "offline rules"
-    return Choice(name, name, why, OfflineRootModel())
+    return Choice(name, name, why, by="rules")
 
 
 def _get_json(url: str, timeout_s: float, headers: dict[str, str]) -> Any:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from rlm_graph.cli.screen import Screen, counted
-from rlm_graph.ledger import Ledger, usage_of
+from rlm_graph.cli.screen import Screen, counted, money
 
 if TYPE_CHECKING:
     from rlm_graph.config import RLMConfig
     from rlm_graph.events import RLMEvent
-    from rlm_graph.state import RLMOutput
 
 REFRESHES_PER_S = 8
 
@@ -46,47 +42,39 @@ class _Turn:
     answered: bool = False
 
 
-class Meter(BaseCallbackHandler):
-    """Counts the tokens and the money of each call as it ends.
-
-    The run itself tells them after each cell, and one cell can make a thousand sub-calls.
-    """
-
-    run_inline = True  # in the run's event loop and not in threads, so nothing needs a lock
-
-    def __init__(self) -> None:
-        self.spent = Ledger(max_sub_calls=0)
-
-    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        """A call has ended."""
-        for generation in (one for several in response.generations for one in several):
-            if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
-                self.spent.spend(usage_of(generation.message, ""))
-
-
 class Progress:
-    """Follows a run and shows it; a context manager around it.
+    """Follows a run and shows it; a context manager around each stretch in which the run goes on.
 
     Args:
         screen: Where it shows.
         config: The settings of the run.
-        spent: What the run has spent so far; a `Meter` keeps it.
+        before: The run's state, if it has gone on before; the figures are those of the whole run.
         quiet: Show nothing.
         verbose: Show replies and what cells printed.
     """
 
-    def __init__(self, screen: Screen, config: RLMConfig, spent: Ledger, *, quiet: bool, verbose: bool) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        config: RLMConfig,
+        *,
+        before: Mapping[str, Any] | None = None,
+        quiet: bool,
+        verbose: bool,
+    ) -> None:
         self._screen = screen
         self._config = config
-        self._spent = spent
         self._quiet = quiet
         self._verbose = verbose
-        self._started = time.monotonic()
+        self._worked_s = 0.0
+        self._started: float | None = None
         self._turn: _Turn | None = None
         self._iterations = 0
         self._sub_calls = 0
+        self._spent: dict[str, float | None] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
         self._live: Live | None = None
         self._spinner = Spinner("dots")
+        self.totals(before or {})
 
     @property
     def has_begun(self) -> bool:
@@ -95,10 +83,11 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self._started
+        """Seconds that the run has worked in this process, pauses not counted."""
+        return self._worked_s + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def __enter__(self) -> Self:
+        self._started = time.monotonic()
         if self._screen.is_terminal and not self._quiet:
             self._live = Live(
                 console=self._screen.console,
@@ -113,9 +102,15 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._worked_s, self._started = self.elapsed_s, None
         if self._live is not None:
             self._live.stop()
+            self._live = None
         self._end_turn()
+
+    def pause(self) -> None:
+        """The run waits for a person in the middle of an iteration, whose code is run again then."""
+        self._turn = None
 
     def event(self, event: RLMEvent) -> None:
         """Something happened in the run."""
@@ -126,15 +121,17 @@ class Progress:
             if event.iteration > self._config.max_iterations:
                 self._say("the iterations ran out: asking for the best answer")
             return
+        if self._turn is None:  # a run that goes on in the middle of an iteration
+            self._turn = _Turn(event.iteration, time.monotonic(), doing="a cell runs")
         turn = self._turn
-        if turn is None:
-            return
+        self._spent |= {name: detail[name] for name in self._spent if name in detail}
         if event.type == "code_generated":
             turn.cells = detail["cells"]
             turn.doing = "a cell runs" if turn.cells else "no code in the reply"
             self._iterations = max(self._iterations, min(event.iteration, self._config.max_iterations))
             self._show(f"iteration {event.iteration}: the root model's reply", detail["full_text"])
         elif event.type == "code_executed":
+            turn.cells = turn.cells or 1
             turn.lines += len(detail["code"].splitlines())
             turn.printed_chars += detail["stdout_chars"]
             turn.error = _last_line(detail["error"] or "")
@@ -148,14 +145,20 @@ class Progress:
         elif event.type == "final_answer":
             turn.answered = True
 
-    def totals(self, state: RLMOutput) -> None:
+    def totals(self, state: Mapping[str, Any]) -> None:
         """The run's own figures, after each of its steps."""
         self._iterations = state.get("iterations", 0)
         self._sub_calls = max(self._sub_calls, state.get("sub_calls", 0))
+        if "requests" in state:
+            self._spent = {
+                "input_tokens": state["total_input_tokens"],
+                "output_tokens": state["total_output_tokens"],
+                "cost_usd": state["cost_usd"],
+            }
 
     def summary(self, how: str) -> str:
         """`answered in 3 iterations, 12 sub-calls, 45,310 tokens, $0.12, 8.2 s`; `how` is its beginning."""
-        tokens = self._spent.input_tokens + self._spent.output_tokens
+        tokens = int((self._spent["input_tokens"] or 0) + (self._spent["output_tokens"] or 0))
         parts = [f"{how} {counted(self._iterations, 'iteration')}"]
         parts += [
             counted(number, noun) for number, noun in ((self._sub_calls, "sub-call"), (tokens, "token")) if number
@@ -214,7 +217,7 @@ class Progress:
             if turn.sub_calls:
                 running = turn.sub_calls - turn.sub_calls_done
                 doing.append(f"sub-calls: {turn.sub_calls_done:,} done, {running:,} running")
-        tokens = f"{self._spent.input_tokens:,} tokens in, {self._spent.output_tokens:,} out"
+        tokens = f"{self._spent['input_tokens']:,} tokens in, {self._spent['output_tokens']:,} out"
         spent = [tokens, *self._money(), _duration(self.elapsed_s)]
         self._spinner.update(text=Text(" · ".join(doing), no_wrap=True, overflow="ellipsis"))
         return Group(self._spinner, Text("  " + " · ".join(spent), "dim", no_wrap=True, overflow="ellipsis"))
@@ -225,10 +228,8 @@ class Progress:
         return f"iteration {turn.iteration}/{self._config.max_iterations}"
 
     def _money(self) -> list[str]:
-        cost_usd = self._spent.cost_usd
-        if not cost_usd:  # not known, or nothing
-            return []
-        return [f"${cost_usd:,.2f}" if cost_usd >= 0.1 else f"${cost_usd:.4f}"]
+        cost_usd = self._spent["cost_usd"]
+        return [money(cost_usd)] if cost_usd else []  # not known, or nothing
 
 
 def _last_line(error: str) -> str:

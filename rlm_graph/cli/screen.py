@@ -7,10 +7,12 @@ import io
 import json
 import logging
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +25,15 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Let the command end as it does for stdout; Rich would exit, and from whichever thread writes."""
         raise BrokenPipeError(errno.EPIPE, "nobody reads stderr any more")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command shows."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
 
 
 class Screen:
@@ -96,3 +107,29 @@ def printable(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 iteration`, `1,234 iterations`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def money(usd: float) -> str:
+    """`$1.23`, `$0.0123`."""
+    return f"${usd:,.2f}" if usd >= 0.1 else f"${usd:.4f}"
+
+
+def size(number: int) -> str:
+    """`950 B`, `1.2 MB`, `340 GB`."""
+    rest = float(number)
+    for unit in ("B", "KB", "MB"):
+        if rest < 1000:
+            return f"{rest:.1f} {unit}" if rest < 10 and unit != "B" else f"{rest:.0f} {unit}"
+        rest /= 1000
+    return f"{rest:,.1f} GB"
+
+
+def terminal_columns() -> int | None:
+    """Columns of the terminal that stdout is; None where it is none."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns if is_terminal else None
+
+
+def terminal() -> Console:
+    """Stdout, where it is a terminal and what is printed is for a person only."""
+    return _Console(highlight=False, markup=False, emoji=False, soft_wrap=True)

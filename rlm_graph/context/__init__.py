@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlm_graph.context.document import Document
+    from rlm_graph.context.home import Home, default_home, home_store
     from rlm_graph.context.load import load_context
     from rlm_graph.context.ref import ContextRef
-    from rlm_graph.context.store import ContextStore, default_home, home_store, process_store
+    from rlm_graph.context.store import ContextStore, process_store
+    from rlm_graph.context.sweep import Pile, Swept
 
 __all__ = [
     "ContextRef",
     "ContextStore",
     "Document",
+    "Home",
+    "Pile",
+    "Swept",
     "default_home",
     "home_store",
     "load_context",
@@ -33,8 +38,11 @@ _MODULES = {
     "ContextRef": "ref",
     "ContextStore": "store",
     "Document": "document",
-    "default_home": "store",
-    "home_store": "store",
+    "Home": "home",
+    "Pile": "sweep",
+    "Swept": "sweep",
+    "default_home": "home",
+    "home_store": "home",
     "load_context": "load",
     "process_store": "store",
 }

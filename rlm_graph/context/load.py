@@ -25,11 +25,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
-import fsspec  # type: ignore[import-untyped]
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from pathspec import GitIgnoreSpec
 
 from rlm_graph.context.materialize import CHUNK_BYTES
+from rlm_graph.context.object_files import file_system
 from rlm_graph.context.readers import Source, Unreadable, read
 from rlm_graph.context.ref import SHOWN_NAMES, ContextRef
 from rlm_graph.context.store import ContextStore, process_store
@@ -309,8 +309,8 @@ class _Found:
 
     def _add_remote(self, uri: str, scheme: str) -> bool:
         try:
-            fs, root = fsspec.core.url_to_fs(uri)
-        except ImportError as error:
+            fs, root = file_system(uri)
+        except MissingExtraError as error:
             raise MissingExtraError(f"{_shown(uri)}: {error}") from error
         except ValueError as error:
             raise ContextNotFoundError(f"{_shown(uri)}: {error}") from error
@@ -319,20 +319,20 @@ class _Found:
         try:
             single = not glob.has_magic(root) and fs.isfile(root)
             if single:
-                paths = [root]
+                found = {root: fs.info(root)}
             elif glob.has_magic(root):
-                paths = sorted(path for path in fs.glob(root) if fs.isfile(path))
+                found = fs.glob(root, detail=True)
             else:
-                paths = sorted(fs.find(root))
-            sizes = {path: fs.size(path) for path in paths}
+                found = fs.find(root, detail=True)
         except Exception as error:
             raise ContextUnreadableError(f"{_shown(uri)} cannot be read: {type(error).__name__}: {error}") from error
-        if not paths:
+        sizes = {path: info.get("size") for path, info in sorted(found.items()) if info["type"] == "file"}
+        if not sizes:
             raise ContextNotFoundError(f"{_shown(uri)}: no file there")
         fixed = PurePosixPath("/", *_fixed(root))
         self._base(scheme, fixed.parent if single else fixed)
-        for path in paths:
-            facts = {} if sizes[path] is None else {"bytes": sizes[path]}
+        for path, size in sizes.items():
+            facts = {} if size is None else {"bytes": size}
             self._add(_File(scheme, PurePosixPath("/", path), partial(fs.open, path, "rb"), metadata=facts))
         return single
 

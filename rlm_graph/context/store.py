@@ -1,22 +1,27 @@
-"""The content-addressed store: every text once, under its hash, in a local folder or wherever fsspec writes.
+"""The content-addressed store: every text once, under its hash, in a local folder or an object store.
 
     <root>/blobs/aa/<sha256>        UTF-8, lone surrogates passed through: one long text, or short ones end to end
     <root>/manifests/aa/<sha256>    JSON: the kind, names and metadata of a context, and which blobs hold its texts
+    <root>/snapshots/aa/<sha256>    the states of REPLs, with more blobs: see `repl/snapshot_store.py`
+    <root>/incoming/                files that are being written
 
 A long text has a blob of its own, so that the same file in two folders is stored once. Short texts share
 blobs, so that 100,000 lines are a handful of files; they are deduplicated when the whole run of short texts
-is the same. A file's time is in none of it: the same content is the same context.
+is the same. A file's time is in none of it: the same content is the same context. It says only when the file was
+last put, for :meth:`ContextStore.sweep`, which deletes what is old and not needed.
 
 Covered: a name that comes from a state is a hash or is refused, so nothing outside the root is opened; a
-blob appears under its name whole or, on a local disk, not at all; what is read is compared with its hash.
-Not covered: who may read the root (the umask decides), and forgetting: nothing is ever deleted, except a
-temporary store.
+blob appears under its name whole or not at all; what is read is compared with its hash.
+Not covered: who may read the root (the umask, or the bucket's policy, decides).
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import datetime
 import decimal
+import glob
 import json
 import os
 import shutil
@@ -24,19 +29,29 @@ import tempfile
 import threading
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Protocol, runtime_checkable
 
-import platformdirs
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
-from rlm_graph.context.blobs import Files, reason
+from rlm_graph.context import sweep
 from rlm_graph.context.document import Document
+from rlm_graph.context.files import Files, missing_blob
+from rlm_graph.context.local_files import LocalFiles
 from rlm_graph.context.materialize import patched, read_manifest
+from rlm_graph.context.object_files import ObjectFiles, file_system
 from rlm_graph.context.ref import SHOWN_NAMES, ContextKind, ContextRef
 from rlm_graph.context.values import JSONText, shape
 from rlm_graph.context.writer import ContextWriter
-from rlm_graph.errors import ContextEmptyError, ContextError, ContextNotFoundError, ContextTypeError
+from rlm_graph.errors import (
+    ConfigError,
+    ContextEmptyError,
+    ContextError,
+    ContextNotFoundError,
+    ContextTypeError,
+    MissingExtraError,
+)
 
 # What document loaders put into metadata, and what has one spelling as text.
 _TEXTUAL = (datetime.date, datetime.time, decimal.Decimal, uuid.UUID, PurePath)
@@ -54,13 +69,18 @@ class ContextStore:
     """Contexts under their hashes, below one root.
 
     Args:
-        root: a local folder, or a URL that fsspec opens (``s3://bucket/contexts``). It is made when it is needed.
-        durable: flush each file to the disk before its name appears, so that a reference in a checkpoint outlives a
-            power failure. Only local folders need it.
+        root: a local folder, which is made when it is needed, or the URL of a place in an object store, for which
+            fsspec has a driver (``s3://bucket/prefix``). Several hosts may use it at once.
+        durable: flush each file and its name to the disk, so that a reference in a checkpoint outlives a power
+            failure. Only local folders need it.
+
+    Raises:
+        ConfigError: the URL cannot be one of a store.
+        MissingExtraError: its driver is not installed.
     """
 
     def __init__(self, root: str | Path, *, durable: bool = True) -> None:
-        self.files = Files(root, durable=durable)
+        self.files = _open(root, durable=durable)
 
     def __repr__(self) -> str:
         return f"ContextStore({self.root!r})"
@@ -149,24 +169,31 @@ class ContextStore:
     def local_manifest(self, ref: ContextRef) -> Path:
         """Return a local file for ``materialize.load``: the manifest, with its blobs beside it.
 
-        A remote store's context is copied into this process's temporary store first. On a local disk the
-        blobs' lengths are looked at here; their hashes are compared when they are loaded.
+        The context of an object store is copied into this process's temporary store first, unless it was put or
+        copied there before. On a local disk the blobs' lengths are looked at here; their hashes are compared when
+        they are loaded.
 
         Raises:
             ContextNotFoundError: the context, or a part of it, is not in this store.
             ContextError: a part of it is corrupt.
         """
-        if not self.files.local:
-            cache = process_store()
-            self.copy_to(cache, ref.sha256)
-            return cache.local_manifest(ref)
+        if not isinstance(self.files, LocalFiles):
+            copies = process_store()
+            with contextlib.suppress(ContextError):
+                return copies.local_manifest(ref)
+            self.copy_to(copies, ref.sha256)
+            return copies.local_manifest(ref)
         for sha256, sizes in self._manifest(ref.sha256)["blobs"]:
             path = self.files.path("blobs", sha256)
-            length = self.files.length(path)
-            if length is None:
-                raise ContextNotFoundError(f"a part of the context is missing: no blob {path}; put the context again")
-            if length != sum(sizes):
-                raise ContextError(f"the blob {path} is corrupt: {length:,} bytes in place of {sum(sizes):,}")
+            with self.files.clear_errors("read"):
+                found = self.files.find(path)
+            if found is None:
+                raise ContextNotFoundError(missing_blob(path))
+            if found.bytes != sum(sizes):
+                raise ContextError(
+                    f"the blob {path} is corrupt: {found.bytes:,} bytes in place of {sum(sizes):,}; "
+                    f"put the context again"
+                )
         return Path(self.files.path("manifests", ref.sha256))
 
     def copy_to(self, other: ContextStore, sha256: str) -> None:
@@ -176,16 +203,129 @@ class ContextStore:
             ContextNotFoundError: the context, or a part of it, is not in this store.
             ContextError: a part of it is corrupt, or the other store cannot be written.
         """
+        if isinstance(self.files, ObjectFiles) and isinstance(other.files, ObjectFiles):
+            self.copy_to(process_store(), sha256)
+            process_store().copy_to(other, sha256)
+            return
         data = self._manifest_bytes(sha256)
-        files = other.files
-        for blob, sizes in read_manifest(data, sha256)["blobs"]:
-            if files.length(files.path("blobs", blob)) != sum(sizes):
-                files.copy_blob(self.files, blob)
-        files.write("manifests", data)
+        lengths = {blob: sum(sizes) for blob, sizes in read_manifest(data, sha256)["blobs"]}
+        remote = self.files if isinstance(self.files, ObjectFiles) else other.files
+        with self.files.clear_errors("read"):
+            _all(remote.each(lambda blob: other.files.copy_blob(self.files, *blob), lengths.items()))
+        other.files.write("manifests", data)
+
+    def renew(self, sha256: str) -> None:
+        """Keep a context that is here, and that nothing refers to yet, from a sweep: from now on it is young.
+
+        Raises:
+            ContextNotFoundError: the context, or a part of it, is not in this store.
+            ContextError: its manifest is corrupt, or the store cannot be written.
+        """
+        data = self._manifest_bytes(sha256)
+        lengths = {blob: sum(sizes) for blob, sizes in read_manifest(data, sha256)["blobs"]}
+
+        def renew(blob: tuple[str, int]) -> None:
+            if not self.files.keep(path := self.files.path("blobs", blob[0]), blob[1]):
+                raise ContextNotFoundError(missing_blob(path))
+
+        _all(self.files.each(renew, lengths.items()))
+        self.files.write("manifests", data)
+
+    def remove(
+        self,
+        contexts: Collection[str],
+        snapshots: Collection[str],
+        *,
+        kept_contexts: Collection[str],
+        kept_snapshots: Collection[str],
+        snapshots_older_than_s: float = sweep.SAFE_AGE_S,
+    ) -> sweep.Swept:
+        """Delete these contexts and snapshots, with what only they need: not what is kept, nor all else that is here.
+
+        A context that is put again while this is under way is safe. One that was put before, and that nothing refers
+        to yet, is not: whoever puts a context must make sure, when something refers to it, that it is still there
+        (:meth:`renew`).
+
+        Args:
+            contexts: sha256 of the contexts to delete.
+            snapshots: ids of the snapshots to delete.
+            kept_contexts: what others refer to.
+            kept_snapshots: likewise.
+            snapshots_older_than_s: age in seconds from which snapshots are deleted; 0 where nobody runs cells.
+
+        Returns:
+            How much was deleted, as :meth:`sweep` does.
+
+        Raises:
+            ContextError: the store cannot be read or written.
+        """
+        return sweep.remove(
+            self.files,
+            contexts,
+            snapshots,
+            kept_contexts=kept_contexts,
+            kept_snapshots=kept_snapshots,
+            snapshots_older_than_s=snapshots_older_than_s,
+        )
+
+    def sweep(
+        self,
+        contexts: Collection[str],
+        snapshots: Collection[str],
+        *,
+        older_than_s: float = sweep.SAFE_AGE_S,
+        dry: bool = False,
+    ) -> sweep.Swept:
+        """Delete what nothing refers to: all but these contexts and snapshots, what they need, and what is young.
+
+        A snapshot needs its packs and its context, a context its blobs. Files that are not the store's own stay. The
+        order is such that a sweep that is killed leaves a store that works: first what refers to other files, then
+        those.
+
+        A sweep may run beside runs. A file that is put, or put again, while it is under way is safe: in a local folder
+        by a lock, in an object store by a notice (`local_files.py` and `object_files.py` say how, and what is not
+        covered: two sweeps at once over an object store). What is put is young, which has to last until something
+        refers to it: `older_than_s` must be more than the longest time from the first text of a put to the moment in
+        which a run's journal names the context, or from a cell to the one that names its snapshot. A put that takes
+        longer fails at its end, saying so. An hour is enough for most. 0 is for a store that nobody uses: it takes
+        what another process is just writing, too.
+
+        Args:
+            contexts: sha256 of the contexts to keep; what is no hash is passed over.
+            snapshots: ids of the snapshots to keep, in the same way.
+            older_than_s: age in seconds, by the time of the file in the store, from which things are deleted.
+            dry: delete nothing; the figures are the same.
+
+        Returns:
+            How much was deleted, and notes on what is missing or damaged: if it is unknown what something needs, then
+            no context and no blob is deleted.
+
+        Raises:
+            ConfigError: `older_than_s` is negative or no number.
+            ContextError: the store cannot be read or written.
+        """
+        return sweep.sweep(self.files, contexts, snapshots, older_than_s=older_than_s, dry=dry)
+
+    def size(self, contexts: Collection[str], snapshots: Collection[str]) -> int:
+        """Return how many bytes these contexts and snapshots take, with all that they need, each file counted once.
+
+        What is missing or damaged takes what is there of it.
+
+        Raises:
+            ContextError: the store cannot be read.
+        """
+        return sweep.size(self.files, contexts, snapshots)
 
     def writer(self) -> ContextWriter:
-        """Begin a context that is written text by text; :meth:`open` takes what its ``finish`` returns."""
-        return ContextWriter(self.files)
+        """Begin a context that is written text by text; :meth:`open` takes what its ``finish`` returns.
+
+        For an object store it is written into this process's temporary store, which loads it too, and uploaded.
+        """
+        if isinstance(self.files, LocalFiles):
+            return ContextWriter(self.files)
+        copies = process_store()
+        assert isinstance(copies.files, LocalFiles)
+        return ContextWriter(copies.files, lambda sha256: copies.copy_to(self, sha256))
 
     def _put_documents(self, documents: list[Any] | tuple[Any, ...]) -> ContextRef:
         writer = self.writer()
@@ -216,10 +356,14 @@ class ContextStore:
         return self.open(writer.finish(kind, items=len(value), patches=written.patches, shape=shape(value)))
 
     def _put_ref(self, ref: ContextRef) -> ContextRef:
-        if self.files.length(self.files.path("manifests", ref.sha256)) is None:
+        try:
+            self.renew(ref.sha256)
+        except ContextNotFoundError:
             root, found, _ = ref.uri.rpartition("/manifests/")
             if not found:
-                raise ContextNotFoundError(f"no context {ref.sha256} in {self.root}, and {ref.uri!r} names no store")
+                raise ContextNotFoundError(
+                    f"no context {ref.sha256} in {self.root}, and {ref.uri!r} names no store"
+                ) from None
             ContextStore(root).copy_to(self, ref.sha256)
         return self.open(ref.sha256)
 
@@ -228,31 +372,13 @@ class ContextStore:
 
     def _manifest_bytes(self, sha256: str) -> bytes:
         path = self.files.path("manifests", sha256)
-        try:
-            data: bytes = self.files.fs.cat_file(path)
-        except FileNotFoundError as error:
-            raise ContextNotFoundError(
-                f"no context {sha256} in the store {self.root}: it was deleted, or put into another store"
-            ) from error
-        except OSError as error:
-            raise ContextError(f"the store {self.root} cannot be read: {reason(error)}") from error
-        return data
-
-
-def default_home() -> Path:
-    """Return the folder where rlm-graph keeps things: ``RLM_GRAPH_HOME``, else the user's data folder."""
-    home = os.environ.get("RLM_GRAPH_HOME")
-    return Path(home).expanduser() if home else platformdirs.user_data_path("rlm-graph")
-
-
-def home_store() -> ContextStore:
-    """Return the store below :func:`default_home`, which outlives the process; for the user's eyes only."""
-    root = default_home() / "contexts"
-    try:
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ContextError(f"the store {root} cannot be made: {reason(error)}; set RLM_GRAPH_HOME") from error
-    return ContextStore(root)
+        with self.files.clear_errors("read"):
+            try:
+                return self.files.read(path)
+            except FileNotFoundError as error:
+                raise ContextNotFoundError(
+                    f"no context {sha256} in the store {self.root}: it was deleted, or put into another store"
+                ) from error
 
 
 def process_store() -> ContextStore:
@@ -266,6 +392,26 @@ def process_store() -> ContextStore:
 
 _process_store: tuple[int, ContextStore] | None = None
 _process_store_lock = threading.Lock()
+
+
+def _open(root: str | Path, *, durable: bool) -> Files:
+    if isinstance(root, Path) or "://" not in root:
+        return LocalFiles(Path(root).expanduser(), durable=durable)
+    try:
+        fs, path = file_system(root)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"the store {root} cannot be opened: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"store: {root!r} is not allowed: {error}") from error
+    if isinstance(fs, LocalFileSystem):
+        return LocalFiles(path, durable=durable)
+    if not path.strip("/") or glob.has_magic(path):
+        raise ConfigError(f"store: {root!r} is not allowed: it must name a bucket, and a prefix without wildcards")
+    return ObjectFiles(fs, path)
+
+
+def _all(done: Iterable[None]) -> None:
+    collections.deque(done, maxlen=0)
 
 
 def _remove(folder: Path, owner: int) -> None:

@@ -6,15 +6,16 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from rlm_graph.context.blobs import Sink
+from rlm_graph.context.local_files import Sink
 from rlm_graph.context.materialize import CHUNK_BYTES, VERSION, whole_characters
 from rlm_graph.context.ref import PREFIX_CHARS, SHOWN_NAMES, ContextKind
-from rlm_graph.errors import ContextEmptyError
+from rlm_graph.errors import ContextEmptyError, ContextNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
-    from rlm_graph.context.blobs import Files
+    from rlm_graph.context.local_files import LocalFiles
 
 OWN_BLOB_BYTES: Final = 256 << 10
 """A text from this size on has a blob of its own."""
@@ -24,11 +25,17 @@ SHARED_BLOB_BYTES: Final = 4 << 20
 
 
 class ContextWriter:
-    """One context on its way into a store, text by text, in pieces: no text is ever held whole."""
+    """One context on its way into a store, text by text, in pieces: no text is ever held whole.
 
-    def __init__(self, files: Files) -> None:
+    Args:
+        files: Where it is written.
+        finished: Called with its hash when it is whole.
+    """
+
+    def __init__(self, files: LocalFiles, finished: Callable[[str], None] | None = None) -> None:
         self.items = 0
         self._files = files
+        self._finished = finished
         self._blobs: list[tuple[str, list[int]]] = []
         self._chars = 0
         self._bytes = 0
@@ -65,10 +72,17 @@ class ContextWriter:
 
         Raises:
             ContextEmptyError: there are no characters.
+            ContextNotFoundError: a sweep that spares only what is young has deleted what was written long ago.
         """
         if not self._chars:
             raise ContextEmptyError(_empty(kind, self.items, names or []))
         self._close_shared()
+        for sha256, sizes in self._blobs:
+            if not self._files.keep(path := self._files.path("blobs", sha256), sum(sizes)):
+                raise ContextNotFoundError(
+                    f"a part of the context was deleted while it was put: no blob {path}; "
+                    f"put it again, and let sweeps spare what is younger than that takes"
+                )
         skipped = skipped or []
         manifest = {
             "version": VERSION,
@@ -86,7 +100,10 @@ class ContextWriter:
             "blobs": self._blobs,
         }
         data = json.dumps(manifest, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        return self._files.write("manifests", data)
+        sha256 = self._files.write("manifests", data)
+        if self._finished is not None:
+            self._finished(sha256)
+        return sha256
 
     def sink(self) -> Sink:
         """Begin a blob."""

@@ -6,19 +6,31 @@ is in the middle of one.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 from rlm_graph.repl import wire
+from rlm_graph.repl.facades.models import as_json
 
 EARLY_BYTES = 64 * 1024
 """Bytes that are read at once."""
+
+CANCELLED_TOGETHER = 1000
+"""Calls in one `cancel` frame."""
+
+Reply = tuple[dict[str, Any], list[memoryview]]
+"""The header and the parts of a frame that answers a call."""
+
+# Made once. Not ASCII only: a context of another script would become twice as long.
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=as_json).encode
 
 
 class CellTimeout(BaseException):
@@ -29,8 +41,23 @@ class SubCallError(Exception):
     """A sub-call failed; the message says why. Cells see it under this name."""
 
 
-class MaxSubCallsExceeded(Exception):  # noqa: N818 - the name that the host gives the same thing
+class BudgetExceeded(Exception):  # noqa: N818 - the name that the host gives the same thing
+    """The run has used up a budget of its own. Cells see it under this name."""
+
+
+class MaxSubCallsExceeded(BudgetExceeded):
     """The run has no sub-calls left. Cells see it under this name."""
+
+
+class ToolError(Exception):
+    """A tool failed; the message says why. Cells see it under this name."""
+
+
+CALL_ERRORS: tuple[type[Exception], ...] = (SubCallError, BudgetExceeded, MaxSubCallsExceeded, ToolError)
+"""What a cell can catch by name, beside the exceptions of Python."""
+
+for _error in CALL_ERRORS:
+    _error.__module__ = "builtins"  # where a cell finds them: so a traceback names them as the cell does
 
 
 class Alarm:
@@ -85,7 +112,15 @@ class Host:
         self._someone_reads = False
         self._early = bytearray()  # bytes that have been read before they were asked for
         self._replies: dict[int, tuple[dict[str, Any], list[memoryview]]] = {}
+        self._arrived = 0  # replies, since the worker began
+        self._cancelled: set[int] = set()
         self._ids = itertools.count(1)
+        self.ran_ahead = 0
+        """Calls of this cell that were asked ahead of it, those not counted that were cancelled."""
+        self.ahead = 0
+        """How many calls may have been asked ahead of the cell at once."""
+        self.calls_left: int | None = None
+        """Sub-calls that the run had left when the cell began; None: any number."""
 
     def send(self, header: dict[str, Any], *parts: bytes) -> None:
         """Send one frame."""
@@ -118,53 +153,131 @@ class Host:
                 view = view[count:]
         return taken
 
-    def ask(self, function: str, prompt: str, second: str | None) -> int:
-        """Start a call and return its id, for `result`."""
+    def ask(self, function: str, text: str, options: Mapping[str, Any], *, ahead: bool = False) -> int:
+        """Start a call and return its id, for `result`; `options` without those that were not given."""
         call_id = next(self._ids)
-        texts = [wire.encode(text) for text in (prompt, second) if text is not None]
-        self.send({"kind": "call", "id": call_id, "function": function, "has_second": second is not None}, *texts)
+        parts = [wire.encode(text)]
+        if options:
+            parts.append(wire.encode(_to_json(options)))
+            if len(parts[1]) > wire.MAX_OPTIONS_BYTES[function]:
+                most = wire.MAX_OPTIONS_BYTES[function]
+                raise ValueError(f"{', '.join(options)}: {len(parts[1]):,} bytes as JSON, {most:,} are allowed")
+        self.send({"kind": "call", "id": call_id, "function": function, "ahead": ahead}, *parts)
+        self.ran_ahead += ahead
         return call_id
 
-    def result(self, call_id: int) -> str:
-        """Wait for the reply to a call. Of the threads that wait, one reads the socket for all."""
-        with self._alarm.held():
-            header, parts = self._reply(call_id)
+    def result(self, call_id: int, *, meanwhile: Callable[[], None] | None = None) -> str:
+        """Wait for the reply to a call. Of the threads that wait, one reads the socket for all.
+
+        Args:
+            call_id: As `ask` gave it. A reply can be fetched once.
+            meanwhile: Is called in this thread before it waits, and whenever replies have come that are not this one.
+        """
+        arrived = self._arrived
+        if meanwhile is not None:
+            meanwhile()
+        while (reply := self._wait(call_id, arrived if meanwhile else None)) is None:
+            arrived = self._arrived
+            assert meanwhile is not None  # only then does it come back without the reply
+            meanwhile()
+        header, parts = reply
         text = wire.decode(parts[0])
         if header["kind"] == "fail":
             raise _failure(header["failure"], text)
         return text
 
-    def _reply(self, call_id: int) -> tuple[dict[str, Any], list[memoryview]]:
-        while True:
+    def _wait(self, call_id: int, arrived: int | None) -> Reply | None:
+        """The reply to a call; None when more than so many replies have arrived, and it is not among them."""
+        with self._alarm.held():
+            while True:
+                with self._changed:
+                    while call_id not in self._replies and self._someone_reads and arrived in (None, self._arrived):
+                        self._changed.wait()
+                    if call_id in self._replies:
+                        return self._replies.pop(call_id)
+                    if arrived not in (None, self._arrived):
+                        return None
+                    self._someone_reads = True
+                try:
+                    self._file(self.receive())
+                finally:
+                    self._stop_reading()
+
+    def _file(self, reply: Reply) -> None:
+        with self._changed:
+            self._arrived += 1
+            call_id = reply[0]["id"]
+            if call_id in self._cancelled:
+                self._cancelled.discard(call_id)
+            else:
+                self._replies[call_id] = reply
+
+    def _stop_reading(self) -> None:
+        with self._changed:
+            self._someone_reads = False
+            self._changed.notify_all()
+
+    def poll(self) -> None:
+        """Take the replies that have come, without waiting for any. Another thread that reads does it by itself."""
+        with self._alarm.held():
             with self._changed:
-                while call_id not in self._replies and self._someone_reads:
-                    self._changed.wait()
-                if call_id in self._replies:
-                    return self._replies.pop(call_id)
+                if self._someone_reads:
+                    return
                 self._someone_reads = True
             try:
-                header, parts = self.receive()
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        data = self._connection.recv(EARLY_BYTES, socket.MSG_DONTWAIT)
+                        if not data:
+                            raise EOFError
+                        self._early += data
+                while self._has_early_frame():
+                    self._file(self.receive())
             finally:
-                with self._changed:
-                    self._someone_reads = False
-                    self._changed.notify_all()
-            with self._changed:
-                self._replies[header["id"]] = (header, parts)
+                self._stop_reading()
+
+    def _has_early_frame(self) -> bool:
+        """Have all bytes of a frame been read before they were asked for?"""
+        size = wire.LENGTHS.size
+        return len(self._early) >= size and len(self._early) >= size + sum(wire.lengths(self._early[:size]))
+
+    def is_answered(self, call_id: int) -> bool:
+        """Has the reply to a call come, as far as anybody has looked? Then `result` does not wait."""
+        return call_id in self._replies
+
+    def cancel(self, ids: Collection[int]) -> None:
+        """Give up calls that were asked ahead of the code; their replies, also those that have come, are dropped."""
+        with self._changed:
+            pending = [call_id for call_id in ids if self._replies.pop(call_id, None) is None]
+            self._cancelled.update(pending)
+        self.ran_ahead -= len(pending)
+        for at in range(0, len(pending), CANCELLED_TOGETHER):
+            self.send({"kind": "cancel", "ids": pending[at : at + CANCELLED_TOGETHER]})
 
     def fetch(self, digest: str) -> bytes:
         """A part of a snapshot, from the host; only between cells, when nobody else reads."""
         self.send({"kind": "fetch", "sha256": digest})
         return bytes(self.receive()[1][0])
 
-    def forget_replies(self) -> None:
-        """Drop what belonged to a cell that has ended."""
+    def begin_cell(self, *, ahead: int, calls_left: int | None) -> None:
+        """Forget what belonged to the last cell; how many calls may be asked ahead of this one."""
         with self._changed:
             self._replies.clear()
+            self._cancelled.clear()
+            self.ran_ahead, self.ahead, self.calls_left = 0, ahead, calls_left
 
 
 def _failure(kind: str, message: str) -> BaseException:
     """The exception that a failed call raises in the cell."""
     if kind == "interrupted":
         return CellTimeout()
-    kinds = {"limit": MaxSubCallsExceeded, "value": ValueError, "sub_call": SubCallError}
-    return kinds[kind](message)
+    return _FAILURES[kind](message)
+
+
+_FAILURES: dict[str, type[Exception]] = {
+    "sub_call": SubCallError,
+    "limit": MaxSubCallsExceeded,
+    "budget": BudgetExceeded,
+    "value": ValueError,
+    "tool": ToolError,
+}

@@ -6,8 +6,9 @@ the `next_step` until that is `Done`. So the graph owns concurrency, budgets and
 backend owns the namespace, the clock and the process.
 
     step = await executor.run_cell(code, timeout_s=120)
-    while isinstance(step, Call):
-        start answering step ...                      # reply(step.id, text) or fail(step.id, error)
+    while not isinstance(step, Done):
+        start answering the Call ...                  # reply(step.id, text) or fail(step.id, kind, message)
+        or stop answering those of the Cancel ...
         step = await executor.next_step()
 
 Life cycle: made by an `ExecutorFactory`, `start`ed once, perhaps `restore`d once, any number of cells one after the
@@ -24,17 +25,21 @@ raises `REPLExecutionError` only when it cannot run any cell at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from rlm_graph.repl.snapshot_store import SnapshotStore
 
 
-FailureKind = Literal["sub_call", "limit", "value", "interrupted"]
-"""Why a call failed, as the cell sees it: `SubCallError`, `MaxSubCallsExceeded`, `ValueError`, or the cell is ended."""
+FunctionName = Literal["llm_query", "rlm_query", "tool", "ask_user"]
+"""What a cell can ask the host for; a batched call comes as that many single ones."""
+
+FailureKind = Literal["sub_call", "limit", "budget", "value", "tool", "interrupted"]
+"""Why a call failed, as the cell sees it: `SubCallError`, `MaxSubCallsExceeded`, `BudgetExceeded`, `ValueError`,
+`ToolError`, or the cell is ended."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +49,60 @@ class Call:
     id: int
     """Unique within the cell."""
 
-    function: str
-    """`llm_query` or `rlm_query`; a batched call comes as that many single ones."""
+    function: FunctionName
+    """Which."""
 
-    args: tuple[str, str | None]
-    """`(prompt, model)` of `llm_query`, `(prompt, context as JSON)` of `rlm_query`; None where it was left out."""
+    text: str
+    """The prompt of `llm_query` and `rlm_query`, the name of a tool, the question of `ask_user`."""
+
+    options: Mapping[str, Any]
+    """What else the function was given, plain JSON values: `model` (str or None) and `schema` (a JSON schema or None)
+    of `llm_query`; `context` (any value) of `rlm_query`; `arguments` (a dict) of a tool; nothing of `ask_user`."""
+
+    ahead: bool = False
+    """Whether it was asked before the code reached it."""
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """The code will not reach these calls, which were asked ahead of it. Answers to them are ignored."""
+
+    ids: tuple[int, ...]
+    """Of calls that wait."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function of the host that cells can call; its arguments and its result are JSON values."""
+
+    name: str
+    """Its name in the REPL."""
+
+    parameters: tuple[str, ...] = ()
+    """Names of its parameters, in the order in which arguments without a name are meant."""
+
+    doc: str = ""
+    """Its docstring."""
+
+
+@dataclass(frozen=True)
+class Functions:
+    """What a run adds to what every REPL has. A restored REPL has none of it until it is told again."""
+
+    tools: tuple[Tool, ...] = ()
+    """Functions by their names."""
+
+    ask_user: bool = False
+    """Whether there is `ask_user(question)`."""
+
+    history: Sequence[Mapping[str, str]] | None = None
+    """The variable `history`: messages that were taken out of the conversation, with `role` and `content`."""
+
+    seed: int | None = None
+    """What `random` begins with in a REPL that has drawn nothing; the same in each process that runs a cell again."""
+
+
+NO_FUNCTIONS = Functions()
 
 
 @dataclass(frozen=True)
@@ -88,11 +142,17 @@ class Done:
     undone: bool = False
     """The cell had to be killed: the variables are those of before it."""
 
+    killed: bool = False
+    """Somebody who is not the host, and not the cell, killed the process: the cell can be run again."""
+
     elapsed_s: float = 0.0
     """Seconds of the cell's own time, waiting for calls not counted."""
 
+    ran_ahead: int = 0
+    """Calls that were asked before the code reached them, those not counted that were cancelled."""
 
-Step = Call | Done
+
+Step = Call | Cancel | Done
 
 
 class Executor(Protocol):
@@ -115,14 +175,33 @@ class Executor(Protocol):
             REPLExecutionError: the snapshot is missing, was changed, or cannot be read.
         """
 
-    async def run_cell(self, code: str, *, timeout_s: float) -> Step:
-        """Run one cell up to its first call, or to its end. `timeout_s` is the cell's own time, calls not counted."""
+    async def run_cell(
+        self,
+        code: str,
+        *,
+        timeout_s: float,
+        functions: Functions = NO_FUNCTIONS,
+        ahead: int = 0,
+        calls_left: int | None = None,
+    ) -> Step:
+        """Run one cell up to its first call, or to its end.
+
+        Args:
+            code: Python.
+            timeout_s: Seconds of the cell's own time, waiting for calls not counted.
+            functions: What there is in the REPL beside what every REPL has.
+            ahead: Calls that may have been asked ahead of the code at once; 0: none.
+            calls_left: Sub-calls that the run has left, None without limit: no more than these are asked ahead.
+        """
 
     async def next_step(self) -> Step:
-        """Wait for the next call, or for the end of the cell."""
+        """Wait for the next call or cancellation, or for the end of the cell."""
 
     async def reply(self, call_id: int, text: str) -> None:
-        """Give a call its answer. A call of a cell that has ended is ignored."""
+        """Give a call its answer: text, or JSON for a tool and for an `llm_query` with a schema.
+
+        A call that does not wait, because its cell has ended or it was cancelled, is ignored.
+        """
 
     async def fail(self, call_id: int, kind: FailureKind, message: str) -> None:
         """Raise an exception from a call, inside the cell."""

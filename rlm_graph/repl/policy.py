@@ -48,7 +48,11 @@ class PolicyError(SyntaxError):
         return str(self.msg)
 
 
-def compile_cell(source: str, filename: str) -> types.CodeType:
+Prepare = Callable[[ast.Module, str, str], None]
+"""Is given the tree of a cell that is being compiled, its source and its file name, and may put statements into it."""
+
+
+def compile_cell(source: str, filename: str, prepare: Prepare | None = None) -> types.CodeType:
     """Compile one cell; the value of a last line that is an expression goes to the `show` hook.
 
     Raises:
@@ -59,6 +63,8 @@ def compile_cell(source: str, filename: str) -> types.CodeType:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "\d" in a regular expression is the model's business
             tree = ast.parse(source, filename)
+            if prepare is not None:
+                prepare(tree, source, filename)
             policy = _Policy()
             with _deep_recursion():
                 policy.visit(tree)

@@ -12,10 +12,14 @@ import uuid
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rlm_graph.context import ContextRef, ContextStore
 from rlm_graph.repl.executor import Executor, ExecutorFactory
 from rlm_graph.repl.snapshot_store import SnapshotStore
+
+if TYPE_CHECKING:
+    from rlm_graph.journal import Session
 
 _BLANK = "blank-"
 """How the id of a state begins in which no cell has run yet."""
@@ -33,6 +37,12 @@ class Scope:
 
     answered: bool = False
     """Whether the run has come to its end. One that is paused, or has failed, holds no process while it waits."""
+
+    has_begun: bool = False
+    """Whether a step has been carried out in it."""
+
+    session: Session | None = None
+    """With the journal; opened when it is first needed."""
 
 
 @dataclass

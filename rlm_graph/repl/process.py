@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlm_graph.errors import ConfigError, REPLExecutionError
 from rlm_graph.repl import told, wire
 from rlm_graph.repl.confine import MEMORY_BYTES, Sandbox
-from rlm_graph.repl.executor import Done, FailureKind, Step
+from rlm_graph.repl.executor import NO_FUNCTIONS, Call, Cancel, Done, FailureKind, Functions, Step
 from rlm_graph.repl.processes import Frame, Worker, Zygote
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ MAX_PACKS = 256
 
 SAVE_TIMEOUT_S = 60.0
 """Seconds that the variables may take to be saved after a cell, or restored."""
+
+ATTEMPTS = 3
+"""How often a process is started that somebody else kills before it can run a cell."""
 
 _TOO_LONG = (
     "SandboxTimeout: the cell ran for more than {limit:g} s, did not stop when it was interrupted, and was killed"
@@ -56,7 +60,7 @@ class ProcessExecutor:
         self._manifest = manifest
         self._snapshots = snapshots
         self._worker: Worker | None = None
-        self._waiting: set[int] = set()  # calls that the cell waits for
+        self._waiting: dict[int, bool] = {}  # calls that the cell waits for, and whether they were asked ahead of it
         self._interrupted = False
         self._last = Done()  # how the last cell that was saved ended: what a new worker is restored to
         self._root, self._saved_as = b"", ""  # the last root, and the snapshot that it is
@@ -66,30 +70,48 @@ class ProcessExecutor:
 
     async def start(self) -> None:
         """Fork the worker."""
+        self._functions = NO_FUNCTIONS  # what it has been told of
         self._worker = await asyncio.to_thread(self._fork)
 
     def _fork(self) -> Worker:
-        zygote = self._executors.zygote(self._manifest)
-        return Worker(zygote, *zygote.fork())
+        left = ATTEMPTS
+        while True:
+            left -= 1
+            zygote = self._executors.zygote(self._manifest)
+            try:
+                return Worker(zygote, *zygote.fork())
+            except REPLExecutionError:
+                if not left or not zygote.was_killed():
+                    raise
 
     async def restore(self, snapshot: str) -> Mapping[str, str]:
         """Bring a new worker to the state of a snapshot."""
-        if self._worker is None:
-            await self.start()
-        assert self._worker is not None
-        self._left_s, self._interrupted = SAVE_TIMEOUT_S, True
-        self._worker.wake()
         opened = await asyncio.to_thread(self._snapshots.open, snapshot)
-        try:
-            await self._worker.send({"kind": "restore"}, opened.root)
-            while (lost := await self._restored(self._worker, opened)) is None:
-                pass
-        except (wire.FrameError, EOFError, OSError) as error:
-            await self.close()
-            raise REPLExecutionError(f"the REPL could not be restored from its snapshot {snapshot}: {error}") from error
-        self._worker.pause()
+        left, lost = ATTEMPTS, None
+        while lost is None:
+            left -= 1
+            if self._worker is None:
+                await self.start()
+            assert self._worker is not None
+            try:
+                lost = await self._restore(self._worker, opened)
+            except (wire.FrameError, EOFError, OSError) as error:
+                killed, _ = await asyncio.to_thread(self._worker.epitaph)
+                await self.close()
+                if not left or not killed:
+                    reason = f"the REPL could not be restored from its snapshot {snapshot}: {error}"
+                    raise REPLExecutionError(reason) from error
         self._last = replace(self._last, snapshot=snapshot)
         self._root, self._saved_as, self._packs = opened.root, snapshot, opened.packs
+        return lost
+
+    async def _restore(self, worker: Worker, opened: Snapshot) -> Mapping[str, str]:
+        self._left_s, self._interrupted = SAVE_TIMEOUT_S, True
+        worker.wake()
+        await worker.send({"kind": "restore"}, opened.root)
+        while (lost := await self._restored(worker, opened)) is None:
+            pass
+        worker.pause()
         return lost
 
     async def _restored(self, worker: Worker, opened: Snapshot) -> Mapping[str, str] | None:
@@ -103,7 +125,15 @@ class ProcessExecutor:
         await worker.send({"kind": "part"}, part)
         return None
 
-    async def run_cell(self, code: str, *, timeout_s: float) -> Step:
+    async def run_cell(
+        self,
+        code: str,
+        *,
+        timeout_s: float,
+        functions: Functions = NO_FUNCTIONS,
+        ahead: int = 0,
+        calls_left: int | None = None,
+    ) -> Step:
         """Run one cell up to its first call or its end."""
         if self._worker is None:
             await self.start()
@@ -113,23 +143,33 @@ class ProcessExecutor:
         self._waiting.clear()
         self._interrupted, self._ended = False, None
         self._timeout_s = self._left_s = timeout_s
+        self._ahead, self._ran_ahead = ahead, 0
         self._worker.wake()
         all_parts = len(self._packs) > MAX_PACKS
         if all_parts:
             self._packs = []
-        await self._worker.send({"kind": "run", "all_parts": all_parts}, wire.encode(code))
+        header = {"kind": "run", "all_parts": all_parts, "ahead": ahead, "calls_left": calls_left}
+        parts = [wire.encode(code)]
+        if functions != self._functions:
+            parts.append(wire.encode(json.dumps(asdict(functions), ensure_ascii=False)))
+        with contextlib.suppress(OSError):  # the worker has died: next_step says so
+            await self._worker.send(header, *parts)
+        self._functions = functions
         return await self.next_step()
 
     async def next_step(self) -> Step:
-        """Wait for the next call or the end, while the cell's clock runs if it waits for no call."""
+        """Wait for what comes next, while the cell's clock runs if it waits for no call."""
         assert self._worker is not None
+        killed = False
         try:
             while (step := await self._step(self._worker)) is None:
                 pass
         except TimeoutError:
             reason = _TOO_LONG.format(limit=self._timeout_s) if self._ended is None else _TOO_LARGE
         except (EOFError, OSError) as error:
-            reason = f"the cell ended the REPL's process ({await asyncio.to_thread(self._worker.epitaph) or error})"
+            killed, how = await asyncio.to_thread(self._worker.epitaph)
+            who = "something outside of it" if killed else "the cell"
+            reason = f"{who} ended the REPL's process ({how or error})"
         except wire.FrameError as error:
             reason = f"the REPL's process broke the protocol ({error}) and was killed"
         else:
@@ -149,7 +189,9 @@ class ProcessExecutor:
             changed=(),
             notes=(),
             undone=True,
+            killed=killed,
             elapsed_s=printed.elapsed_s or self._timeout_s - max(self._left_s, 0),
+            ran_ahead=self._ran_ahead,
         )
 
     async def _step(self, worker: Worker) -> Step | None:
@@ -157,15 +199,13 @@ class ProcessExecutor:
         header, parts = await self._frame(worker)
         match header["kind"], len(parts):
             case "call", _:
-                call = told.call(header, parts)
-                if self._interrupted:
-                    await self._answer("fail", call.id, "", failure="interrupted")
-                    return None
-                self._waiting.add(call.id)
-                return call
+                return await self._call(worker, header, parts)
+            case "cancel", 0:
+                return self._cancel(header)
             case "ended", 5 if self._ended is None:
                 elapsed_s = self._timeout_s - (0.0 if self._interrupted else self._left_s)
-                self._ended = told.end_of_cell(header, parts, elapsed_s)
+                ended = told.end_of_cell(header, parts, elapsed_s)
+                self._ended = replace(ended, ran_ahead=min(max(ended.ran_ahead, 0), self._ran_ahead))
                 self._waiting.clear()
                 self._saving_bytes = 0
                 self._interrupted, self._left_s = True, SAVE_TIMEOUT_S  # from here on there is nothing to interrupt
@@ -185,6 +225,32 @@ class ProcessExecutor:
                 note = f"The variables could not be saved ({why}): they live in this process only."
                 return replace(self._ended, notes=(*self._ended.notes, note))
         raise wire.FrameError(f"a {header['kind'][:40]!r} frame of {len(parts)} parts")
+
+    async def _call(self, worker: Worker, header: dict[str, Any], parts: list[memoryview]) -> Call | None:
+        """The call that a cell makes; None if it has been answered here."""
+        try:
+            call = told.call(header, parts)
+        except told.UnreadableOptionsError as error:
+            await self._send_answer(worker, error.call_id, "fail", str(error), failure="value")
+            return None
+        if call.id in self._waiting:
+            raise wire.FrameError(f"a second call {call.id}")
+        if call.ahead and not self._ahead:
+            raise wire.FrameError("a call ahead of the code, where none may be")
+        if self._interrupted:
+            await self._send_answer(worker, call.id, "fail", "", failure="interrupted")
+            return None
+        self._ran_ahead += call.ahead
+        self._waiting[call.id] = call.ahead
+        return call
+
+    def _cancel(self, header: dict[str, Any]) -> Cancel | None:
+        """Calls that the code will not reach; the answers to some may be on their way to it."""
+        ids = tuple(call_id for call_id in dict.fromkeys(told.cancelled(header)) if self._waiting.get(call_id))
+        for call_id in ids:
+            del self._waiting[call_id]
+        self._ran_ahead -= len(ids)
+        return Cancel(ids) if ids else None
 
     async def _saved(self, root: bytes) -> str:
         """The id of the state that a root describes; most cells that only print have changed nothing."""
@@ -220,21 +286,24 @@ class ProcessExecutor:
 
     async def reply(self, call_id: int, text: str) -> None:
         """Give a call its answer."""
-        await self._answer("reply", call_id, text)
+        await self._answer(call_id, "reply", text)
 
     async def fail(self, call_id: int, kind: FailureKind, message: str) -> None:
         """Raise an exception from a call."""
-        await self._answer("fail", call_id, message, failure=kind)
+        await self._answer(call_id, "fail", message, failure=kind)
 
-    async def _answer(self, kind: str, call_id: int, text: str, **header: Any) -> None:
+    async def _answer(self, call_id: int, kind: str, text: str, **header: Any) -> None:
         worker = self._worker
-        if worker is None:
+        if worker is None or call_id not in self._waiting:
             return
-        with contextlib.suppress(OSError):  # the worker has died: next_step says so
-            await worker.send({"kind": kind, "id": call_id, **header}, wire.encode(text))
-        self._waiting.discard(call_id)
+        await self._send_answer(worker, call_id, kind, text, **header)
+        self._waiting.pop(call_id, None)  # it may have been cancelled meanwhile
         if not self._waiting:
             worker.nudge()
+
+    async def _send_answer(self, worker: Worker, call_id: int, kind: str, text: str, **header: Any) -> None:
+        with contextlib.suppress(OSError):  # the worker has died: next_step says so
+            await worker.send({"kind": kind, "id": call_id, **header}, wire.encode(text))
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
@@ -285,11 +354,11 @@ class ProcessExecutors:
         return executor
 
     def zygote(self, manifest: Path) -> Zygote:
-        """The zygote of a context, started if there is none. Old ones that nobody uses are ended."""
+        """The zygote of a context, started if there is none that lives. Old ones that nobody uses are ended."""
         with self._lock:
-            zygote = self._zygotes.pop(manifest, None) or self.zygote_type(
-                manifest, sandbox=self._sandbox, memory_bytes=self._memory_bytes
-            )
+            zygote = self._zygotes.pop(manifest, None)
+            if zygote is None or not zygote.is_alive:
+                zygote = self.zygote_type(manifest, sandbox=self._sandbox, memory_bytes=self._memory_bytes)
             self._zygotes[manifest] = zygote  # the most recent last
             used = set(self._users.values())
             idle = [path for path in self._zygotes if path not in used]

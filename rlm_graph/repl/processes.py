@@ -32,6 +32,9 @@ Frame = tuple[dict[str, Any], list[memoryview]]
 START_TIMEOUT_S = 600.0
 """Seconds that a zygote may take to load its context."""
 
+ENDING_S = 0.25
+"""Seconds that a process which has hung up may take to end by itself; its memory has gone before its socket."""
+
 _BOOT = "import sys; sys.path[:0] = {path!r}; from {module} import main; main({fd}, {manifest!r}, **{options!r})"
 
 log = logging.getLogger("rlm_graph")
@@ -81,9 +84,25 @@ class Zygote:
                 raise
         return int(answer["pid"]), ours
 
-    def reap(self, pid: int) -> int:
-        """Kill a worker, and give its wait status."""
-        return int(self._command({"kind": "reap", "pid": pid})["status"])
+    def reap(self, pid: int, patience_s: float = 0) -> tuple[int, bool]:
+        """End a worker; one that is ending by itself has `patience_s` for it.
+
+        Returns:
+            Its wait status, and whether it had ended by itself.
+        """
+        answer = self._command({"kind": "reap", "pid": pid, "patience_s": patience_s})
+        return int(answer["status"]), bool(answer["by_itself"])
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def was_killed(self) -> bool:
+        """Whether somebody who is not the host killed the process, which has hung up."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.close.alive and self._process.wait(ENDING_S) == -signal.SIGKILL
+        return False
 
     def _command(self, command: dict[str, Any], *descriptors: int) -> dict[str, Any]:
         with self._lock:
@@ -172,17 +191,22 @@ class Worker:
         """Let it run: a cell begins. A lock of its own, since the next cell may come from another event loop."""
         self._sending = asyncio.Lock()
         if self._paused:
-            os.kill(self._pid, signal.SIGCONT)
+            self._signal(signal.SIGCONT)
             self._paused = False
 
     def pause(self) -> None:
         """Stop it between cells: threads that a cell left behind use no time."""
-        os.kill(self._pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
         self._paused = True
 
     def interrupt(self) -> None:
-        """End the cell softly. The pid is the worker's until it is reaped, which only `end` does."""
-        os.kill(self._pid, signal.SIGALRM)
+        """End the cell softly."""
+        self._signal(signal.SIGALRM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal. The pid is the worker's until it is reaped, which only `end` does, or the zygote's death."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)
 
     async def send(self, header: dict[str, Any], *parts: bytes) -> None:
         """Send one frame."""
@@ -247,17 +271,21 @@ class Worker:
         del self._buffer[:size]
         return wire.parse(head, body)
 
-    def epitaph(self) -> str:
-        """How the process ended, in words."""
+    def epitaph(self) -> tuple[bool, str]:
+        """Whether somebody else killed the process, which has hung up, and how it ended, in words.
+
+        The worker cannot send itself SIGKILL: the confinement forbids it. With its zygote it is killed, too.
+        """
         try:
-            status = self._zygote.reap(self._pid)
+            status, by_itself = self._zygote.reap(self._pid, ENDING_S)
         except REPLExecutionError as error:
-            return str(error)
+            return self._zygote.was_killed(), str(error)
         self.end.detach()
         self._connection.close()
         if os.WIFSIGNALED(status):
-            return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
-        return f"exit status {os.waitstatus_to_exitcode(status)}"
+            number = os.WTERMSIG(status)
+            return by_itself and number == signal.SIGKILL, f"signal {signal.Signals(number).name}"
+        return False, f"exit status {os.waitstatus_to_exitcode(status)}"
 
 
 def _set_true(future: asyncio.Future[bool]) -> None:

@@ -8,6 +8,11 @@ A snapshot is a root, which a worker has encoded and only a worker decodes, and 
 hashes. The host stores both without looking into them. What a worker decodes decides what it becomes, so a root is
 taken back only with the tag that this store's key gives it: whoever can write to the store, but has not the key,
 cannot hand a worker a state that no cell made.
+
+The key is made with the first snapshot, by one of all who may be the first at once. Covered: processes over one local
+folder; hosts over one object store that knows conditional writes (S3: `If-None-Match`), or that refuses them: then each
+waits two seconds, and takes the key that is there by then. Not covered: an object store that passes over the condition,
+and where it refuses it, a host that comes within these two seconds.
 """
 
 from __future__ import annotations
@@ -15,14 +20,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import NamedTuple
 
-from rlm_graph.context.blobs import Files, Folder, reason
-from rlm_graph.errors import ContextTypeError, REPLExecutionError
+from rlm_graph.context.files import Files, Folder, reason
+from rlm_graph.errors import ContextError, ContextTypeError, REPLExecutionError
 
 KEY_BYTES = 32
 TAG_BYTES = 32
@@ -30,6 +34,16 @@ HASH_BYTES = 32
 
 _COUNT = struct.Struct("!I")
 _LENGTH = struct.Struct("!Q")
+
+
+class Needs(NamedTuple):
+    """What a snapshot needs to be opened."""
+
+    context: str
+    """sha256 of the context."""
+
+    packs: list[str]
+    """sha256 of the blobs that hold its parts."""
 
 
 class Snapshot:
@@ -91,15 +105,12 @@ class SnapshotStore:
         listed = b"".join(bytes.fromhex(pack) for pack in packs)
         body = bytes.fromhex(context) + _COUNT.pack(len(packs)) + listed + root
         with self._clear_errors("written"):
-            return self._files.write("snapshots", self._tag(body) + body)
+            return self._files.write("snapshots", self._tag(body, make_key=True) + body)
 
     def open(self, snapshot: str) -> Snapshot:
         """A snapshot, with its parts."""
-        body = self._body(snapshot)
-        (count,) = _COUNT.unpack_from(body, HASH_BYTES)
-        start = HASH_BYTES + _COUNT.size
-        packs = [body[at : at + HASH_BYTES].hex() for at in range(start, start + count * HASH_BYTES, HASH_BYTES)]
-        return Snapshot(body[start + count * HASH_BYTES :], packs, self._read_pack)
+        found, root = _split(self._body(snapshot))
+        return Snapshot(root, found.packs, self._read_pack)
 
     def belongs(self, snapshot: str, context: str) -> bool:
         """Whether a snapshot is here, of a REPL over that context."""
@@ -109,24 +120,28 @@ class SnapshotStore:
         data = self._read("snapshots", snapshot)
         tag, body = data[:TAG_BYTES], data[TAG_BYTES:]
         if not hmac.compare_digest(tag, self._tag(body)):
-            raise REPLExecutionError(f"the snapshot {snapshot} was not made with this store's key, and is refused")
+            raise REPLExecutionError(
+                f"the snapshot {snapshot} was not made with this store's key, and is refused; "
+                f"go on from an earlier checkpoint, or put back the key that it was made with"
+            )
         return body
 
     def has(self, snapshot: str) -> bool:
         """Whether a snapshot is here."""
-        with contextlib.suppress(ContextTypeError):
-            return self._files.length(self._files.path("snapshots", snapshot)) is not None
+        with contextlib.suppress(ContextTypeError), self._clear_errors("read"):
+            return self._files.find(self._files.path("snapshots", snapshot)) is not None
         return False
 
     def _read(self, folder: Folder, sha256: str) -> bytes:
         path = self._files.path(folder, sha256)
         with self._clear_errors("read"):
             try:
-                data: bytes = self._files.fs.cat_file(path)
+                data = self._files.read(path)
             except FileNotFoundError as error:
-                raise REPLExecutionError(f"the REPL's snapshot is gone: there is no {path}") from error
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise REPLExecutionError(f"the REPL's snapshot is corrupt: {path} was changed")
+                raise REPLExecutionError(
+                    f"the REPL's snapshot is gone: there is no {path}; go on from an earlier checkpoint"
+                ) from error
+        _compare(data, sha256, path)
         return data
 
     def _read_pack(self, pack: str) -> dict[str, bytes]:
@@ -140,39 +155,69 @@ class SnapshotStore:
             at, start = at + entry, start + length
         return parts
 
-    def _tag(self, body: bytes) -> bytes:
-        return hmac.digest(self._key(), body, "sha256")
-
-    def _key(self) -> bytes:
-        """The store's key, made when the first snapshot is kept; on a local disk for its owner's eyes only."""
+    def _tag(self, body: bytes, *, make_key: bool = False) -> bytes:
         if self._known_key is None:
-            path = f"{self._files.root}/key"
-            if not self._files.fs.exists(path):
-                self._make_key(path)
-            key: bytes = self._files.fs.cat_file(path)
-            if len(key) != KEY_BYTES:
-                raise REPLExecutionError(f"the store's key is damaged: {path} has {len(key)} bytes, not {KEY_BYTES}")
-            self._known_key = key
-        return self._known_key
+            self._known_key = self._key(make=make_key)
+        return hmac.digest(self._known_key, body, "sha256")
 
-    def _make_key(self, path: str) -> None:
-        key = secrets.token_bytes(KEY_BYTES)
-        if not self._files.local:
-            self._files.fs.pipe_file(path, key)
-            return
-        aside = Path(f"{path}-{secrets.token_hex(8)}")
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - its mode
-            file.write(key)
-        with contextlib.suppress(FileExistsError):  # another process was first: its key is the store's
-            os.link(aside, path)
-        aside.unlink()
+    def _key(self, *, make: bool) -> bytes:
+        """The store's key, made when the first snapshot is kept; on a local disk for its owner's eyes only."""
+        path = f"{self._files.root}/key"
+        with self._clear_errors("read"):
+            try:
+                key = self._files.read(path)
+            except FileNotFoundError as error:
+                if not make:
+                    raise REPLExecutionError(
+                        f"the store's key is gone: there is no {path}, and without it no snapshot is taken back; "
+                        f"put it back from a backup"
+                    ) from error
+                key = self._files.make_once("key", secrets.token_bytes(KEY_BYTES))
+        if len(key) != KEY_BYTES:
+            raise REPLExecutionError(
+                f"the store's key is damaged: {path} has {len(key)} bytes, not {KEY_BYTES}; put it back from a backup, "
+                f"or delete it, and with it the variables of all runs in this store"
+            )
+        return key
 
     @contextlib.contextmanager
     def _clear_errors(self, what: str) -> Iterator[None]:
         """Say which store it is."""
         try:
             yield
+        except ContextTypeError:  # no hash
+            raise
+        except ContextError as error:  # from `Files`, which says it all
+            raise REPLExecutionError(str(error)) from error
         except OSError as error:
             url = self._files.url(self._files.root)
             raise REPLExecutionError(f"the store {url} cannot be {what}: {reason(error)}") from error
+
+
+def needs(data: bytes, snapshot: str) -> Needs:
+    """What a stored snapshot needs; for this no key is needed, only the bytes that its name promises.
+
+    Raises:
+        REPLExecutionError: they are others.
+    """
+    _compare(data, snapshot, snapshot)
+    return _split(data[TAG_BYTES:])[0]
+
+
+def _split(body: bytes) -> tuple[Needs, bytes]:
+    """What is needed, and the root."""
+    start = HASH_BYTES + _COUNT.size
+    (count,) = _COUNT.unpack_from(body, HASH_BYTES) if len(body) >= start else (0,)
+    end = start + count * HASH_BYTES
+    if len(body) < end:  # only in one that somebody forged, who has not the key
+        return Needs("", []), b""
+    packs = [body[at : at + HASH_BYTES].hex() for at in range(start, end, HASH_BYTES)]
+    return Needs(body[:HASH_BYTES].hex(), packs), body[end:]
+
+
+def _compare(data: bytes, sha256: str, name: str) -> None:
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise REPLExecutionError(
+            f"the REPL's snapshot is corrupt: {name} was changed; put it back from a backup, or go on from an earlier "
+            f"checkpoint"
+        )

@@ -26,6 +26,9 @@ ONE_PIECE_BYTES = 256 * 1024
 MAX_BODY_BYTES = 512 * 1024 * 1024
 """The longest body: a prompt of `sub_call_max_input_chars`, an answer, or what a cell printed."""
 
+MAX_OPTIONS_BYTES = {"llm_query": 1 << 20, "rlm_query": 128 << 20, "tool": 16 << 20, "ask_user": 0}
+"""The longest JSON of what the functions of a cell can be given beside their text: a schema, a context, arguments."""
+
 
 class FrameError(Exception):
     """The other side sent bytes that are no frame, or one that is over the limits."""

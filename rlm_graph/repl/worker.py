@@ -3,9 +3,9 @@
 It is forked from a zygote (`zygote.py`) that has the context loaded, talks to the host over one socket (`wire.py`)
 and keeps nothing that the host needs: it can be killed at any instant.
 
-    host -> worker    run(code)            reply(id, text)    fail(id, kind, message)    restore(root)    part(bytes)
-    worker -> host    call(id, function)   ended(stdout, error, answer, variables), parts(sha256...)..., saved(root)
-                                           fetch(sha256)..., restored(lost)
+    host -> worker    run(code, functions)    reply(id, text)    fail(id, kind, message)    restore(root)    part(bytes)
+    worker -> host    call(id, function, text, options)     cancel(ids)           fetch(sha256)..., restored(lost)
+                      ended(stdout, error, answer, variables), parts(sha256...)..., saved(root)
 
 Covered here: a cell's output, traceback and descriptions are bounded; names that the host owns come back after a
 cell that rebound them; SIGALRM ends a cell softly, never in the middle of a frame.
@@ -26,8 +26,9 @@ from typing import Any
 
 from rlm_graph.repl import wire
 from rlm_graph.repl.ambient import Ambient
-from rlm_graph.repl.calls import Alarm, CellTimeout, Host, MaxSubCallsExceeded, SubCallError
+from rlm_graph.repl.calls import CALL_ERRORS, Alarm, CellTimeout, Host
 from rlm_graph.repl.describe import bounded_repr, describe
+from rlm_graph.repl.functions import Added, as_text, asking
 from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.policy import build_builtins, compile_cell
 from rlm_graph.repl.snapshot import ContextIndex, Snapshots
@@ -61,9 +62,6 @@ SAVE_ATTEMPTS = 3
 
 REPR_CHARS = 200
 """Characters of a variable's `repr`."""
-
-MAX_PROMPT_CHARS = 100_000_000
-"""Characters of the longest prompt that any run allows (`sub_call_max_input_chars`); the host knows this run's own."""
 
 MAX_ANSWER_CHARS = 100_000_000
 """Characters of the longest answer."""
@@ -113,10 +111,10 @@ class Repl:
         self._cells = 0
         self._submitted: Any = _NOTHING
         self._left_out: dict[str, str] = {}  # variables that are not saved, and why
+        self._added = Added(host)
+        self._offered: dict[str, Any] = {}  # what the run adds: tools, `ask_user`, `history`
         self._functions: dict[str, Any] = {
-            "llm_query": self._llm_query(),
-            "llm_query_batched": self._llm_query_batched(),
-            "rlm_query": self._rlm_query(),
+            **asking(host),
             "FINAL": self._final(),
             "FINAL_VAR": self._final_var(),
             "SUBMIT": self._submit(),
@@ -124,13 +122,18 @@ class Repl:
         builtins = build_builtins(
             write=self._output.write, write_error=self._errors.write, show=self._show, names=self._visible
         )
-        builtins |= {"SubCallError": SubCallError, "MaxSubCallsExceeded": MaxSubCallsExceeded}
+        builtins |= {error.__name__: error for error in CALL_ERRORS}
         builtins |= self._functions
+        self._builtins, self._standard = builtins, dict(builtins)
         self._namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
         self._namespace |= {"context": context, "answer": _blank_answer()}
         self._ambient = Ambient()
         self._snapshots = Snapshots(
-            context=index, reserved=builtins, importer=builtins["__import__"], compile_cell=compile_cell
+            context=index,
+            reserved=self._standard,
+            importer=builtins["__import__"],
+            compile_cell=compile_cell,
+            added=self._added,
         )
 
     # Names that every cell starts with. -------------------------------------------------------------------------
@@ -140,7 +143,7 @@ class Repl:
 
     def _visible(self) -> dict[str, Any]:
         """What `globals()` shows: models look there for the functions of the REPL too."""
-        return {**self._functions, **self._names()}
+        return {**self._functions, **self._offered, **self._names()}
 
     def _variables(self) -> dict[str, Any]:
         """What the cells have made; an imported module is no variable."""
@@ -152,53 +155,31 @@ class Repl:
         if self._namespace.get("context", _NOTHING) is not self._context:
             self._namespace["context"] = self._context
             notes.append("`context` was rebound; it is the whole context again: use another name for a part of it.")
-        for name in self._functions:
+        for name in (*self._functions, *self._offered):
             if name in self._namespace:
                 del self._namespace[name]
-                notes.append(f"`{name}` was rebound; it is the built-in function again: use another name.")
+                notes.append(f"`{name}` was rebound; it is what the REPL brings again: use another name.")
         return notes
 
-    # The functions in the REPL: plain closures, so that no bound method leads from a cell to this object. -----------
+    def offer(self, told: dict[str, Any]) -> list[str]:
+        """Add what the run brings, in place of what it has brought so far; returns what is to be told of it."""
+        offered: dict[str, Any] = self._added.offer(told["tools"], ask_user=told["ask_user"])
+        if told["history"] is not None:
+            offered["history"] = told["history"]
+        notes = []
+        for name in [name for name in offered if name not in self._offered and name in self._namespace]:
+            self._namespace[f"my_{name}"] = self._namespace.pop(name)
+            notes.append(f"`{name}` is what the REPL brings now; your variable of that name is `my_{name}`.")
+        for name in self._offered:
+            self._builtins.pop(name)
+        self._builtins.update({name: self._standard[name] for name in self._offered if name in self._standard})
+        self._builtins.update(offered)
+        self._offered = offered
+        if told["seed"] is not None:
+            self._ambient.seed(told["seed"])
+        return notes
 
-    def _llm_query(self) -> Callable[..., str]:
-        host = self._host
-
-        def llm_query(prompt: str, model: str | None = None) -> str:
-            """Ask the sub-model; returns its answer."""
-            return host.result(host.ask("llm_query", _text(prompt, "llm_query(prompt)"), _name(model)))
-
-        return llm_query
-
-    def _llm_query_batched(self) -> Callable[..., list[str]]:
-        host = self._host
-
-        def llm_query_batched(prompts: Iterable[str], model: str | None = None) -> list[str]:
-            """Ask the sub-model all prompts at once; returns the answers in the order of the prompts."""
-            if isinstance(prompts, str):
-                raise TypeError("llm_query_batched(prompts) takes a list of prompts; for one use llm_query(prompt)")
-            texts = [_text(prompt, f"llm_query_batched(prompts)[{i}]") for i, prompt in enumerate(prompts)]
-            ids = [host.ask("llm_query", text, _name(model)) for text in texts]
-            answers, errors = [], []
-            for call_id in ids:  # all of them are waited for, so that a finished one is never asked again in vain
-                try:
-                    answers.append(host.result(call_id))
-                except (SubCallError, MaxSubCallsExceeded, ValueError) as error:
-                    errors.append(error)
-            if errors:
-                raise errors[0] from None
-            return answers
-
-        return llm_query_batched
-
-    def _rlm_query(self) -> Callable[..., str]:
-        host = self._host
-
-        def rlm_query(prompt: str, context: Any = None) -> str:
-            """Ask a child that has a REPL of its own, over `context`; at the last level a plain llm_query."""
-            handed = None if context is None else json.dumps(context)
-            return host.result(host.ask("rlm_query", _text(prompt, "rlm_query(prompt)"), handed))
-
-        return rlm_query
+    # The functions that submit an answer: plain closures, so that no bound method leads from a cell to this object. --
 
     def _final(self) -> Callable[[Any], None]:
         def FINAL(value: Any) -> None:  # noqa: N802 - the name that models are taught
@@ -242,15 +223,26 @@ class Repl:
 
     # One cell. ------------------------------------------------------------------------------------------------------
 
-    def run(self, code: str, *, all_parts: bool) -> None:
-        """Run one cell and tell the host how it ended; `all_parts` of the variables are to be sent again."""
+    def run(
+        self, code: str, functions: dict[str, Any] | None, *, all_parts: bool, ahead: int, calls_left: int | None
+    ) -> None:
+        """Run one cell and tell the host how it ended.
+
+        Args:
+            code: Python.
+            functions: What the run adds to the REPL; None if that has not changed.
+            all_parts: All parts of the variables are to be sent again.
+            ahead: Calls that may have been asked ahead of the code at once.
+            calls_left: Sub-calls that the run has left; None without limit.
+        """
+        notes = [] if functions is None else self.offer(functions)
         if all_parts:
             self._snapshots.forget_stored()
         self._cells += 1
         filename = f"<cell {self._cells}>"
         self._output.clear()
         self._errors.clear()
-        self._host.forget_replies()
+        self._host.begin_cell(ahead=ahead, calls_left=calls_left)
         self._submitted = _NOTHING
         before = {name: id(value) for name, value in self._variables().items()}
         error: str | None = None
@@ -267,7 +259,7 @@ class Repl:
             error = f"{type(failure).__name__} while the cell's result was written down"
             outcome = self._outcome(before, may_run_code=False)
         left_out = _too_large(self._variables())
-        outcome["notes"] += _threads_left()
+        outcome["notes"] = notes + outcome["notes"] + _threads_left()
         newly = [name for name in left_out if name not in self._left_out]
         outcome["notes"] += [f"`{name}` is not saved: {left_out[name]}." for name in newly]
         self._left_out = left_out
@@ -277,6 +269,7 @@ class Repl:
                 "stdout_chars": self._output.chars,
                 "failed": error is not None,
                 "answered": answer is not None,
+                "ran_ahead": self._host.ran_ahead,
             },
             wire.encode(self._output.text()),
             wire.encode(self._errors.text()),
@@ -319,6 +312,7 @@ class Repl:
     def restore(self, root: bytes) -> None:
         """Become the REPL that a snapshot is of, and tell the host what could not be kept."""
         loaded = self._snapshots.load(root, self._host.fetch, self._namespace)
+        self._namespace["context"] = self._context  # a short one is saved by value, and comes back as another object
         self._ambient.take_back(self._namespace)
         self._cells = loaded.cells
         for number, source in loaded.sources.items():
@@ -355,7 +349,7 @@ class Repl:
                 value = self._namespace.pop("Final")
         if value is _NOTHING:
             return None
-        text = _answer_text(value)
+        text = as_text(value)
         if len(text) > MAX_ANSWER_CHARS:
             raise ValueError(f"an answer of {len(text)} characters; {MAX_ANSWER_CHARS} are allowed")
         return text
@@ -414,32 +408,6 @@ def _blank_answer() -> dict[str, Any]:
     return {"content": "", "ready": False}
 
 
-def _text(value: Any, where: str) -> str:
-    """An exact `str`: a subclass made in a cell could answer its methods with anything."""
-    if not isinstance(value, str):
-        raise TypeError(f"{where} must be a str, not {type(value).__name__}")
-    text = str.__str__(value)
-    if len(text) > MAX_PROMPT_CHARS:
-        raise ValueError(f"{where} has {len(text):,} characters; no run takes more than {MAX_PROMPT_CHARS:,}: split it")
-    return text
-
-
-def _name(model: Any) -> str | None:
-    return None if model is None else _text(model, "model")
-
-
-def _answer_text(value: Any) -> str:
-    """Any Python value as text: a `str` as it is, lists and dicts as JSON, anything else as `str` gives it."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, dict | list | tuple):
-        try:
-            return json.dumps(value, ensure_ascii=False)
-        except (TypeError, ValueError, RecursionError):
-            return str.__str__(str(value))
-    return str.__str__(str(value))
-
-
 def _traceback(error: BaseException) -> str:
     """The traceback as a prompt would show it: the frames of cells only, the last ones if there are many."""
     try:
@@ -469,7 +437,13 @@ def serve(connection: socket.socket, context: Any, index: ContextIndex) -> None:
         except EOFError:
             return
         if header["kind"] == "run":
-            repl.run(wire.decode(parts[0]), all_parts=header["all_parts"])
+            repl.run(
+                wire.decode(parts[0]),
+                json.loads(wire.decode(parts[1])) if len(parts) > 1 else None,
+                all_parts=header["all_parts"],
+                ahead=header["ahead"],
+                calls_left=header["calls_left"],
+            )
         elif header["kind"] == "restore":
             repl.restore(bytes(parts[0]))
 

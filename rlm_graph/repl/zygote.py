@@ -3,8 +3,8 @@
 Freshly executed, single-threaded, with the modules and the context loaded. It never runs model code. A fork of it
 is a worker with the context in it: in milliseconds, and its pages are shared.
 
-    host -> zygote    fork (with the worker's socket)      reap(pid)
-    zygote -> host    ready(lacks) | failed(message)       forked(pid) | reaped(status)
+    host -> zygote    fork (with the worker's socket)      reap(pid, patience_s)
+    zygote -> host    ready(lacks) | failed(message)       forked(pid) | reaped(status, by_itself)
 
 Commands are lines of JSON on a Unix socket; the worker's socket comes as a passed descriptor. When the host is gone
 the socket ends, and the zygote ends with all its workers.
@@ -18,6 +18,7 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,8 @@ def main(control_fd: int, manifest: str, *, sandbox: Sandbox, memory_bytes: int)
                 _tell(control, {"kind": "forked", "pid": pid})
             else:
                 workers.discard(command["pid"])
-                _tell(control, {"kind": "reaped", "status": _end(command["pid"])})
+                by_itself = _ends(command["pid"], command["patience_s"])
+                _tell(control, {"kind": "reaped", "status": _end(command["pid"]), "by_itself": by_itself})
     finally:
         for pid in workers:
             _end(pid)
@@ -88,6 +90,16 @@ def _load(manifest: Path) -> Serve:
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:
     control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _ends(pid: int, patience_s: float) -> bool:
+    """Does a worker end by itself within that time?"""
+    deadline = time.monotonic() + patience_s
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def _end(pid: int) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rlm_graph.context import ContextStore
-from rlm_graph.repl.executor import Call, Done, Executor, ExecutorFactory
+from rlm_graph.repl.executor import NO_FUNCTIONS, Call, Done, Executor, ExecutorFactory, Functions, Tool
 from rlm_graph.repl.snapshot_store import SnapshotStore
 
 CONTEXT = ["first text", "second \ud800 text"]
@@ -45,16 +45,23 @@ class ReplUnderTest:
         other.lost = await other.executor.restore(snapshot)
         return other
 
-    async def run(self, code: str, timeout_s: float = 20, answer: Callable[[Call], Any] | None = None) -> Done:
+    async def run(
+        self,
+        code: str,
+        timeout_s: float = 20,
+        answer: Callable[[Call], Any] | None = None,
+        functions: Functions = NO_FUNCTIONS,
+    ) -> Done:
         """Run a cell to its end; a call is answered with `re:` and its prompt, or with what `answer` says."""
-        step = await self.executor.run_cell(code, timeout_s=timeout_s)
-        while isinstance(step, Call):
-            self.calls.append(step)
-            answered = answer(step) if answer else f"re:{step.args[0]}"
-            if isinstance(answered, tuple):
-                await self.executor.fail(step.id, *answered)
-            elif answered is not None:
-                await self.executor.reply(step.id, answered)
+        step = await self.executor.run_cell(code, timeout_s=timeout_s, functions=functions)
+        while not isinstance(step, Done):
+            if isinstance(step, Call):
+                self.calls.append(step)
+                answered = answer(step) if answer else f"re:{step.text}"
+                if isinstance(answered, tuple):
+                    await self.executor.fail(step.id, *answered)
+                elif answered is not None:
+                    await self.executor.reply(step.id, answered)
             step = await self.executor.next_step()
         return step
 
@@ -151,7 +158,7 @@ async def stderr_is_apart_from_stdout(repl: ReplUnderTest) -> None:
 async def calls_are_answered(repl: ReplUnderTest) -> None:
     """One, a batch in order, and from threads."""
     assert await repl.show("llm_query('a', model='m')") == "re:a"
-    assert repl.calls[-1].args == ("a", "m")
+    assert (repl.calls[-1].text, repl.calls[-1].options) == ("a", {"model": "m", "schema": None})
     assert await repl.show("llm_query_batched(str(i) for i in range(3))") == "['re:0', 're:1', 're:2']"
     threads = "with ThreadPoolExecutor(4) as pool:\n    r = list(pool.map(llm_query, 'abcdef'))"
     await repl.run("from concurrent.futures import ThreadPoolExecutor")
@@ -167,7 +174,7 @@ async def answers_may_come_in_any_order(repl: ReplUnderTest) -> None:
         calls.append(step)
         step = await repl.executor.next_step() if len(calls) < 3 else step
     for call in reversed(calls):
-        await repl.executor.reply(call.id, call.args[0].upper())
+        await repl.executor.reply(call.id, call.text.upper())
     done = await repl.executor.next_step()
     assert isinstance(done, Done)
     assert done.stdout == "['A', 'B', 'C']\n"
@@ -177,22 +184,215 @@ async def any_text_passes_both_ways(repl: ReplUnderTest) -> None:
     """Long, wide, with NUL and lone surrogates."""
     for text in ["", "x" * 3000000, "😀" * 1000, "\ud800 \x00 \r\n"]:
         await repl.run("def ask(t):\n    return llm_query(t)")
-        done = await repl.run(
-            f"t = {text!r}\nr = llm_query(t)\nsame = r == t + t", answer=lambda call: call.args[0] * 2
-        )
+        done = await repl.run(f"t = {text!r}\nr = llm_query(t)\nsame = r == t + t", answer=lambda call: call.text * 2)
         assert done.error is None
-        assert repl.calls[-1].args[0] == text
+        assert repl.calls[-1].text == text
         assert await repl.show("same") == "True"
 
 
 async def a_failed_call_raises_what_the_code_can_catch(repl: ReplUnderTest) -> None:
     """And what it does not catch is an observation."""
-    for kind, error in [("sub_call", "SubCallError"), ("limit", "MaxSubCallsExceeded"), ("value", "ValueError")]:
+    kinds = {
+        "sub_call": "SubCallError",
+        "limit": "MaxSubCallsExceeded",
+        "budget": "BudgetExceeded",
+        "value": "ValueError",
+        "tool": "ToolError",
+    }
+    for kind, error in kinds.items():
         caught = f"try:\n    llm_query('x')\nexcept {error} as e:\n    print('caught', e)"
         assert (await repl.run(caught, answer=_always((kind, "why")))).stdout == "caught why\n"
         done = await repl.run("llm_query('x')", answer=_always((kind, "why")))
         assert done.error is not None
         assert f"{error}: why" in done.error
+
+
+async def a_batch_loses_nothing(repl: ReplUnderTest) -> None:
+    """The first failure is raised when all have ended, with the answers that there are; or failures are values."""
+
+    def answer(call: Call) -> Any:
+        return ("limit", "no more") if call.text == "b" else call.text.upper()
+
+    caught = "try:\n    {}\nexcept MaxSubCallsExceeded as e:\n    print(e.answers, isinstance(e, BudgetExceeded))"
+    for code in (
+        "llm_query_batched('abc'[:1] and list('abc'))",
+        "rlm_query_batched(list('abc'))",
+        "llm_map('abc'.split() + ['b'], '{item}')",
+    ):
+        done = await repl.run(caught.format(code), answer=answer)
+        assert done.error is None
+        expected = "['ABC', None] True\n" if "map" in code else "['A', None, 'C'] True\n"
+        assert done.stdout == expected
+    values = "r = llm_query_batched(['a', 'b'], return_errors=True)\nprint(r[0], type(r[1]) is SubCallError, r[1])"
+    assert (await repl.run(values, answer=answer)).stdout == "A True MaxSubCallsExceeded: no more\n"
+
+
+async def items_are_mapped(repl: ReplUnderTest) -> None:
+    """Into a template, of which nothing but `{item}` is replaced, after a prompt without it, or by a function."""
+    cell = "print(llm_map((i for i in ['x', {'k': 1}]), 'Is {item} in {0} {\"{item}\"}?'))"
+    assert (await repl.run(cell)).stdout == ('[\'re:Is x in {0} {"x"}?\', \'re:Is {"k": 1} in {0} {"{"k": 1}"}?\']\n')
+    assert await repl.show("llm_map(['x'], 'Which?', model='m'), llm_map([], 'Which?')") == "(['re:Which?\\n\\nx'], [])"
+    assert repl.calls[-1].options == {"model": "m", "schema": None}
+    assert await repl.show("llm_map([1, 2], lambda i: f'<{i}>')") == "['re:<1>', 're:<2>']"
+    for mistake in ("llm_map('text', 'p')", "llm_map([1], lambda i: i)", "llm_query_batched('text')", "llm_query(3)"):
+        done = await repl.run(mistake)
+        assert "TypeError" in (done.error or "")
+
+
+async def a_schema_makes_values(repl: ReplUnderTest) -> None:
+    """The host is given a JSON schema, and its JSON answer becomes a value of what the cell gave as schema."""
+    await repl.run(
+        "from dataclasses import dataclass\nfrom enum import Enum\nfrom pydantic import BaseModel, Field\n"
+        "@dataclass\nclass Point:\n    x: int\n    y: float = 0.5\n"
+        "class Kind(Enum):\n    GOOD = 'good'\n    BAD = 'bad'\n"
+        "class Item(BaseModel):\n    kind: Kind\n    at: list[Point] = []\n    left: int = Field(1, ge=0)\n"
+    )
+    checks = {
+        "dict": ('{"a": [1]}', "{'a': [1]}", {"type": "object"}),
+        "list[int]": ("[1, 2]", "[1, 2]", {"type": "array", "items": {"type": "integer"}}),
+        "Kind": ('"bad"', "<Kind.BAD: 'bad'>", {"type": "string", "enum": ["good", "bad"]}),
+        "list[Point]": ('[{"x": 1}]', "[Point(x=1, y=0.5)]", None),
+        "{'label': str, 'score': float}": ('{"label": "a", "score": 1}', "{'label': 'a', 'score': 1.0}", None),
+        "{'type': 'object', 'properties': {}}": ("{}", "{}", {"type": "object", "properties": {}}),
+        "Item": (
+            '{"kind": "good", "at": [{"x": 1, "y": 2}]}',
+            "Item(kind=<Kind.GOOD: 'good'>, at=[Point(x=1, y=2.0)], left=1)",
+            None,
+        ),
+    }
+    for spec, (reply, value, schema) in checks.items():
+        for call in (
+            f"llm_query('p', schema={spec})",
+            f"llm_query_batched(['p'], schema={spec})[0]",
+            f"llm_map([1], 'p', {spec})[0]",
+        ):
+            done = await repl.run(f"print(repr({call}))", answer=_always(reply))
+            assert (done.error, done.stdout) == (None, f"{value}\n")
+            assert schema is None or repl.calls[-1].options["schema"] == schema
+    done = await repl.run("llm_query('p', schema=Item)", answer=_always('{"kind": "good", "left": -1}'))
+    assert "SubCallError: the answer is not as the schema says: left: " in (done.error or "")
+    done = await repl.run("llm_query('p', schema=print)")
+    assert "TypeError: schema: " in (done.error or "")
+    assert "a dataclass" in (done.error or "")
+
+
+async def children_are_given_contexts(repl: ReplUnderTest) -> None:
+    """Any value that JSON has, and what is easily made one; in a batch one for each prompt, or one for all."""
+    await repl.run("rlm_query('p')\nrlm_query('p', {'a': [1, None]})\nrlm_query('p', context)\nrlm_query('p', {5})")
+    assert [call.options["context"] for call in repl.calls] == [None, {"a": [1, None]}, CONTEXT, [5]]
+    repl.calls.clear()
+    await repl.run("rlm_query_batched(['p', 'q'], ['a', {'b': 1}])\nrlm_query_batched(['p', 'q'], 'all')")
+    assert [call.options["context"] for call in repl.calls] == ["a", {"b": 1}, "all", "all"]
+    done = await repl.run("rlm_query_batched(['p', 'q'], ['only one'])")
+    assert "ValueError: rlm_query_batched(prompts, contexts): 1 contexts for 2 prompts" in (done.error or "")
+
+
+async def what_cannot_be_handed_over_is_the_cells_mistake(repl: ReplUnderTest) -> None:
+    """And nothing worse: too deep, too much, a number that is too long, what JSON has not."""
+    for value, error in {
+        "[]": None,
+        "deep(150)": None,
+        "deep(500)": "ValueError",
+        "deep(100_000)": "RecursionError",
+        "[[]] * 1_000_001": "ValueError",
+        "'x' * 140_000_000": "ValueError",
+        "10 ** 5000": "ValueError",
+        "{'a': print}": "TypeError",
+        "loop": "ValueError",
+    }.items():
+        made = "loop = []\nloop.append(loop)\ndef deep(n):\n    v = []\n    for _ in range(n): v = [v]\n    return v"
+        done = await repl.run(f"{made}\nr = rlm_query('p', {value})")
+        assert (done.error is None) == (error is None), (value, done.error)
+        assert error is None or f"{error}: " in (done.error or "")
+        assert await repl.show("llm_query('still here')") == "re:still here"
+
+
+TOOLS = Functions(tools=(Tool("search", ("text", "limit"), "Find it."),), ask_user=True)
+
+
+async def tools_are_called(repl: ReplUnderTest) -> None:
+    """With arguments by place and by name; the result is a value; a failure is a ToolError."""
+
+    def answer(call: Call) -> Any:
+        assert (call.function, call.text) == ("tool", "search")
+        arguments = call.options["arguments"]
+        return ("tool", "no index") if arguments.get("text") == "bad" else f'{{"found": [{len(arguments)}]}}'
+
+    async def run(code: str) -> Done:
+        return await repl.run(code, answer=answer, functions=TOOLS)
+
+    done = await run("print(search('x', limit=3)['found'], search(limit=None, text=['y']), search.__doc__)")
+    assert done.stdout == "[2] {'found': [2]} Find it.\n"
+    assert [call.options["arguments"] for call in repl.calls] == [
+        {"text": "x", "limit": 3},
+        {"limit": None, "text": ["y"]},
+    ]
+    done = await run("try: search('bad')\nexcept ToolError as e: print('caught', e)")
+    assert done.stdout == "caught no index\n"
+    for mistake in ("search(1, 2, 3)", "search(where=1)", "search(1, text=2)", "search(print)"):
+        assert "TypeError: " in ((await run(mistake)).error or "")
+    assert (await run("print('search' in globals(), [search(t)['found'] for t in 'ab'])")).stdout == "True [[1], [1]]\n"
+
+
+async def a_run_without_tools_has_none(repl: ReplUnderTest) -> None:
+    """Those of another run are gone, also from variables; a name of the cell's own that a tool takes is kept."""
+    await repl.run("search = 'mine'\nask_user = 'mine, too'")
+    done = await repl.run("found = search\nprint(my_search, my_ask_user)", functions=TOOLS)
+    assert done.stdout == "mine mine, too\n"
+    assert len(done.notes) == 2
+    done = await repl.run("search = 1", functions=TOOLS)
+    assert len(done.notes) == 1
+    assert "NameError" in ((await repl.run("search('x')")).error or "")
+    assert "ToolError: there is no tool `search` in this run" in ((await repl.run("found('x')")).error or "")
+    assert (await repl.run("print(found is search)", functions=TOOLS)).stdout == "True\n"
+
+
+async def the_user_is_asked(repl: ReplUnderTest) -> None:
+    """Where the run allows it."""
+    assert "NameError" in ((await repl.run("ask_user('why?')")).error or "")
+    done = await repl.run("print(ask_user('why?'))", functions=TOOLS)
+    assert done.stdout == "re:why?\n"
+    assert (repl.calls[-1].function, repl.calls[-1].options) == ("ask_user", {})
+
+
+async def history_is_what_the_host_says(repl: ReplUnderTest) -> None:
+    """A list of messages; no variable of the cells, and not saved."""
+    history = Functions(history=({"role": "ai", "content": "\ud800 'x'"}, {"role": "user", "content": ""}))
+    assert "NameError" in ((await repl.run("history")).error or "")
+    done = await repl.run("print(ascii(history[0]), len(history))\nhistory = 3\nlast = 1", functions=history)
+    assert done.stdout == "{'role': 'ai', 'content': \"\\ud800 'x'\"} 2\n"
+    assert done.variables == {"last": "int 1"}
+    assert (await repl.run("print(len(history), 'history' in globals())", functions=history)).stdout == "2 True\n"
+    other = await repl.restored(done.snapshot)
+    assert "NameError" in ((await other.run("history")).error or "")
+    await other.executor.close()
+
+
+async def a_restored_repl_has_the_runs_functions(repl: ReplUnderTest) -> None:
+    """Also in its variables, and before it has been told of them."""
+    done = await repl.run("held = [search, ask_user, llm_map]", functions=TOOLS)
+    other = await repl.restored(done.snapshot)
+    assert other.lost == {}
+    same = "print(held[0] is search, held[1] is ask_user, held[2] is llm_map, held[0]('x'))"
+    assert (await other.run(same, functions=TOOLS, answer=_always("[1]"))).stdout == "True True True [1]\n"
+    await other.executor.close()
+
+
+async def what_is_drawn_at_random_depends_on_the_seed(repl: ReplUnderTest) -> None:
+    """In the first cell, in one that runs again elsewhere, and in the cells after it."""
+    draw = "import random, uuid\nr = random.random(), random.sample(range(1000), 3), uuid.uuid4().hex\nprint(r)"
+    seed = Functions(seed=7)
+    blank = await repl.run("1", functions=seed)
+    first = await repl.run(draw, functions=seed)
+    second = await repl.run(draw, functions=seed)
+    assert first.stdout != second.stdout
+    for before, expected in ((blank, first), (first, second)):
+        other = await repl.restored(before.snapshot)
+        assert (await other.run(draw, functions=seed)).stdout == expected.stdout
+        await other.executor.close()
+    other = await repl.restored(blank.snapshot)
+    assert (await other.run(draw, functions=Functions(seed=8))).stdout != first.stdout
+    await other.executor.close()
 
 
 async def answers_are_taken_in_every_form(repl: ReplUnderTest) -> None:
@@ -344,10 +544,14 @@ async def a_restored_repl_is_the_same(repl: ReplUnderTest) -> None:
 async def what_cannot_be_kept_is_named(repl: ReplUnderTest) -> None:
     """With the reason; everything else is there."""
     await repl.run("import threading")
-    done = await repl.run("gen = (i for i in range(3))\nnext(gen)\nlock = threading.Lock()\nkept = 5")
+    await repl.run("gen = (i for i in range(3))\nnext(gen)\nlock = threading.Lock()\nkept = 5")
+    done = await repl.run(
+        "try:\n    try: FINAL(1)\n    except BaseException as end: raise KeyError('x') from end\n"
+        "except KeyError as e:\n    error = e"
+    )
     other = await repl.restored(done.snapshot)
-    assert set(other.lost) == {"gen", "lock"}
-    assert await other.show("kept, 'gen' in globals()") == "(5, False)"
+    assert set(other.lost) == {"gen", "lock", "error"}
+    assert await other.show("kept, 'gen' in globals(), error, error.__cause__") == "(5, False, KeyError('x'), None)"
     await other.executor.close()
 
 
@@ -381,6 +585,17 @@ EXECUTOR_CASES: tuple[ExecutorCase, ...] = (
     answers_may_come_in_any_order,
     any_text_passes_both_ways,
     a_failed_call_raises_what_the_code_can_catch,
+    a_batch_loses_nothing,
+    items_are_mapped,
+    a_schema_makes_values,
+    children_are_given_contexts,
+    what_cannot_be_handed_over_is_the_cells_mistake,
+    tools_are_called,
+    a_run_without_tools_has_none,
+    the_user_is_asked,
+    history_is_what_the_host_says,
+    a_restored_repl_has_the_runs_functions,
+    what_is_drawn_at_random_depends_on_the_seed,
     answers_are_taken_in_every_form,
     an_answer_is_given_once,
     names_of_the_host_come_back,

@@ -3,7 +3,8 @@
 A real module is never among them: it leads to every module that it imports (`random._os`, `statistics.sys`). What is
 listed was looked at: functions that read attributes by name, evaluate text, set attributes on what they are given or
 write to the process's own stdout are replaced (`rebuilt.py`, `copies.py`, `console.py`); the rest is real
-(`listed.py`). The modules are imported here, before a worker is confined.
+(`listed.py`). Of other packages there is `pydantic`, rebuilt in `models.py`. The modules are imported here, before a
+worker is confined.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from rlm_graph.repl.facades.console import Console
 from rlm_graph.repl.facades.copies import COPIES
 from rlm_graph.repl.facades.listed import LISTED
+from rlm_graph.repl.facades.models import MODELS
 from rlm_graph.repl.facades.paths import PATHS
 from rlm_graph.repl.facades.rebuilt import REBUILT
 from rlm_graph.repl.guards import Facade, facade
@@ -55,7 +57,7 @@ _WHY_NOT = {
 def build_importer(console: Console, builtins: dict[str, Any]) -> Callable[..., Any]:
     """The `__import__` of a cell, with the facades that write to this console; `builtins` is a module too."""
     modules: dict[str, dict[str, Any]] = {name: dict(contents) for name, contents in LISTED.items()}
-    tables: tuple[Mapping[str, dict[str, Any]], ...] = (REBUILT, COPIES, console.modules())
+    tables: tuple[Mapping[str, dict[str, Any]], ...] = (REBUILT, COPIES, MODELS, console.modules())
     for table in tables:
         for name, contents in table.items():
             modules.setdefault(name, {}).update(contents)

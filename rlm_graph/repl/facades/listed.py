@@ -78,8 +78,8 @@ _NAMES = {
     "xor",
     "pprint": "pformat isreadable isrecursive saferepr",
     "queue": "Queue LifoQueue PriorityQueue SimpleQueue Empty Full",
-    "random": "Random betavariate choice choices expovariate gammavariate gauss getrandbits getstate "
-    "lognormvariate normalvariate paretovariate randbytes randint random randrange sample seed setstate shuffle "
+    "random": "betavariate choice choices expovariate gammavariate gauss getrandbits getstate "
+    "lognormvariate normalvariate paretovariate randbytes randint random randrange sample setstate shuffle "
     "triangular uniform vonmisesvariate weibullvariate binomialvariate",
     "re": "compile search match fullmatch split findall finditer sub subn escape purge error PatternError Pattern "
     "Match RegexFlag A ASCII I IGNORECASE L LOCALE M MULTILINE S DOTALL U UNICODE X VERBOSE NOFLAG",
@@ -110,7 +110,7 @@ _NAMES = {
     "mirrored name normalize numeric unidata_version",
     "urllib.parse": "quote quote_plus quote_from_bytes unquote unquote_plus unquote_to_bytes urlencode urljoin "
     "urlparse urlsplit urlunparse urlunsplit urldefrag parse_qs parse_qsl ParseResult SplitResult",
-    "uuid": "UUID uuid3 uuid4 uuid5 NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
+    "uuid": "UUID uuid3 uuid5 NAMESPACE_DNS NAMESPACE_URL NAMESPACE_OID NAMESPACE_X500",
     "zlib": "compress decompress crc32 adler32 compressobj decompressobj error",
 }
 

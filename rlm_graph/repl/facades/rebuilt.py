@@ -10,8 +10,10 @@ import dataclasses
 import enum
 import functools
 import operator
+import random
 import types
 import typing
+import uuid
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
@@ -239,6 +241,62 @@ def get_args(tp: Any) -> Any:
     return guards.disclosed(typing.get_args(tp))
 
 
+# random and uuid: where the real ones ask the kernel for chance, these ask a generator that the run seeds. A cell that
+# runs again after its process was killed then draws the same.
+
+
+class Chance:
+    """What is drawn without a seed of the cell's own."""
+
+    def __init__(self) -> None:
+        self._generator = random.Random()  # noqa: S311 - nothing here is a secret
+        self._is_used = False
+
+    def seed(self, seed: Any = None) -> None:
+        """Begin anew."""
+        self._generator.seed(seed)
+        self._is_used = False
+
+    def bits(self, count: int) -> int:
+        """So many."""
+        self._is_used = True
+        return self._generator.getrandbits(count)
+
+    def state(self) -> Any:
+        """What `restore` takes; None while nothing has been drawn."""
+        return self._generator.getstate() if self._is_used else None
+
+    def restore(self, state: Any) -> None:
+        """Go on from there."""
+        self._generator.setstate(state)
+        self._is_used = True
+
+
+CHANCE = Chance()
+"""The REPL's."""
+
+
+def seed(a: Any = None, version: int = 2) -> None:
+    """`random.seed`."""
+    random.seed(CHANCE.bits(256) if a is None else a, version)
+
+
+class Random(random.Random):
+    """`random.Random`."""
+
+    def seed(self, a: Any = None, version: int = 2) -> None:
+        """Begin anew."""
+        super().seed(CHANCE.bits(256) if a is None else a, version)
+
+
+Random.__module__ = "random"
+
+
+def uuid4() -> uuid.UUID:
+    """`uuid.uuid4`."""
+    return uuid.UUID(int=CHANCE.bits(128), version=4)
+
+
 def _blank_class(name: str) -> Any:
     """The body of an empty class, as the compiler gives it to `__build_class__`."""
     code = compile(f"class {name}: pass", "<make_dataclass>", "exec", dont_inherit=True)
@@ -246,7 +304,8 @@ def _blank_class(name: str) -> Any:
     return types.FunctionType(body, {"__name__": guards.CELL_MODULE, "__builtins__": {}})
 
 
-guards.SUBCLASSABLE.update((abc.ABC, typing.Generic, guards.Formatter, operator.itemgetter, singledispatchmethod))
+guards.SUBCLASSABLE.update((abc.ABC, typing.Generic, guards.Formatter, operator.itemgetter))
+guards.SUBCLASSABLE.update((singledispatchmethod, Random))
 guards.SUBCLASSABLE.update(
     types.resolve_bases((typing.NamedTuple, typing.TypedDict))  # the classes that these stand for as bases
 )
@@ -267,9 +326,11 @@ REBUILT: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
             "wraps": wraps,
         },
         "operator": {"attrgetter": attrgetter, "methodcaller": methodcaller},
+        "random": {"Random": Random, "seed": seed},
         "string": {"Formatter": guards.Formatter},
         "types": {"FunctionType": guards.FUNCTION, "LambdaType": guards.FUNCTION, "ModuleType": guards.MODULE},
         "typing": {"Type": guards.TYPE, "get_origin": get_origin, "get_args": get_args},
+        "uuid": {"uuid4": uuid4},
     }
 )
 """Contents of facades, by module."""

@@ -36,7 +36,7 @@ from collections.abc import Callable, Iterable
 from difflib import Differ, SequenceMatcher
 from typing import Any, NamedTuple
 
-from rlm_graph.repl.facades import paths, rebuilt
+from rlm_graph.repl.facades import models, paths, rebuilt
 from rlm_graph.repl.guards import CELL_MODULE, Formatter, is_dunder
 from rlm_graph.repl.snapshot.kinds import KINDS, Kind, Parts, World, type_name, unkeepable
 from rlm_graph.repl.snapshot.packing import SnapshotError
@@ -277,8 +277,8 @@ def _fill_exception(made: Any, content: Parts) -> None:
     base: Any = BaseException
     arguments, cause, context, suppress = content[:4]
     base.args.__set__(made, arguments)
-    base.__cause__.__set__(made, cause)
-    base.__context__.__set__(made, context)
+    base.__cause__.__set__(made, cause if isinstance(cause, BaseException) else None)  # it may have been lost
+    base.__context__.__set__(made, context if isinstance(context, BaseException) else None)
     base.__suppress_context__.__set__(made, suppress)
     members = dict(_exception_members(type(made)))
     for name, item in zip(content[4::2], content[5::2], strict=True):
@@ -360,11 +360,11 @@ class _Sample:
 _KEPT_HOST_CLASSES: frozenset[Any] = frozenset(
     {
         object, collections.Counter, OrderedDict, collections.defaultdict, collections.ChainMap, deque,
-        types.SimpleNamespace, types.DynamicClassAttribute, fractions.Fraction, uuid.UUID, random.Random,
+        types.SimpleNamespace, types.DynamicClassAttribute, fractions.Fraction, uuid.UUID, rebuilt.Random,
         statistics.NormalDist, string.Template, textwrap.TextWrapper, calendar.Calendar, Differ, SequenceMatcher,
         graphlib.TopologicalSorter, functools.partialmethod, rebuilt.singledispatchmethod, Formatter,
         paths.PurePath, paths.Path, enum.property, enum.auto, enum.member, enum.nonmember, typing.NewType,
-        dataclasses.Field, type(vars(_Sample)["__dataclass_params__"]),
+        models.FieldInfo, models.Validator, dataclasses.Field, type(vars(_Sample)["__dataclass_params__"]),
         ipaddress.IPv4Address, ipaddress.IPv4Network, ipaddress.IPv4Interface,
         ipaddress.IPv6Address, ipaddress.IPv6Network, ipaddress.IPv6Interface,
     }

@@ -1,9 +1,9 @@
 """What the host gives to a cell, by name: builtins, facades and what is in them, `llm_query` and its like.
 
-None of it is stored. A name is `module:path`: of a facade, of the builtins (`builtins:len`), or, with `!` before it, of
-one of the standard library's modules whose functions end up in classes that a cell makes (`!enum:Enum.__new__`).
-A function that such a module's function made (what `contextlib.contextmanager` returns) is known by the place of its
-code inside its maker.
+None of it is stored. A name is `module:path`: of a facade, of the builtins (`builtins:len`), of what a run adds to
+them (`added:search`), or, with `!` before it, of one of the standard library's modules whose functions end up in
+classes that a cell makes (`!enum:Enum.__new__`). A function that such a module's function made (what
+`contextlib.contextmanager` returns) is known by the place of its code inside its maker.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import types
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, Protocol
 
 from rlm_graph.repl.facades.copies import COPIES
 from rlm_graph.repl.facades.listed import LISTED
+from rlm_graph.repl.facades.models import MODELS
 from rlm_graph.repl.facades.paths import PATHS
 from rlm_graph.repl.facades.rebuilt import REBUILT
 from rlm_graph.repl.snapshot.cells import code_at, places
@@ -31,7 +32,8 @@ _INSIDE = (
     "functools", "graphlib", "re", "ipaddress", "json.decoder", "json.encoder", "queue", "random", "statistics",
     "operator", "string", "textwrap", "types", "typing", "urllib.parse", "uuid", "rlm_graph.context.document",
     "rlm_graph.repl.facades.console",
-    "rlm_graph.repl.facades.copies", "rlm_graph.repl.facades.paths", "rlm_graph.repl.facades.rebuilt",
+    "rlm_graph.repl.facades.copies", "rlm_graph.repl.facades.models", "rlm_graph.repl.facades.paths",
+    "rlm_graph.repl.facades.rebuilt",
     "rlm_graph.repl.guards",
 )  # fmt: skip
 """Modules whose own functions and classes are found in objects that a cell makes."""
@@ -40,16 +42,33 @@ _IN_CLOSURES = (types, weakref)
 """Modules that functions of those modules hold in closures (`functools.singledispatch`); cells do not reach them."""
 
 
+class NamedFunctions(Protocol):
+    """Functions of which there is one for each name, and which come and go while a REPL lives."""
+
+    def function(self, name: str) -> Any:
+        """The one of that name."""
+
+    def name_of(self, value: object) -> str | None:
+        """The name of one of them; None for anything else."""
+
+
 class Hosts:
     """Objects of the host and their names, in both directions."""
 
-    def __init__(self, builtins: Mapping[str, Any], importer: Callable[..., Any]) -> None:
+    def __init__(
+        self, builtins: Mapping[str, Any], importer: Callable[..., Any], added: NamedFunctions | None = None
+    ) -> None:
         self._builtins = builtins
         self._importer = importer
+        self._added = added
 
     def name(self, value: object) -> str | None:
         """The name of an object of the host; None if it is none."""
-        return self._names.get(id(value)) or _inside()[0].get(id(value))
+        return self._names.get(id(value)) or _inside()[0].get(id(value)) or self._name_of_added(value)
+
+    def _name_of_added(self, value: object) -> str | None:
+        name = self._added.name_of(value) if self._added else None
+        return name and f"added:{name}"
 
     def is_class(self, value: type) -> bool:
         """Is it a class of the host, or of Python itself?"""
@@ -65,6 +84,8 @@ class Hosts:
             if name.startswith("!"):
                 return _INSIDE_OBJECTS()[name]
             module, _, path = name.partition(":")
+            if module == "added" and self._added and path.isidentifier():
+                return self._added.function(path)
             if module == "builtins" and path:
                 return self._builtins[path]
             facade = self._importer(module, None, None, ("*",))
@@ -103,7 +124,7 @@ class Hosts:
         return names
 
     def _facades(self) -> Iterator[tuple[str, Any]]:
-        names = {*LISTED, *REBUILT, *COPIES, *PATHS, *_CONSOLE_MODULES}
+        names = {*LISTED, *REBUILT, *COPIES, *MODELS, *PATHS, *_CONSOLE_MODULES}
         names |= {name.partition(".")[0] for name in names}
         for name in sorted(names):
             try:

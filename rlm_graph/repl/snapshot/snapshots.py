@@ -25,7 +25,7 @@ from typing import Any
 from rlm_graph.repl.snapshot.build import Builder
 from rlm_graph.repl.snapshot.cells import Cells
 from rlm_graph.repl.snapshot.context import ContextIndex
-from rlm_graph.repl.snapshot.hosts import Hosts
+from rlm_graph.repl.snapshot.hosts import Hosts, NamedFunctions
 from rlm_graph.repl.snapshot.kinds import World
 from rlm_graph.repl.snapshot.packing import Reader, SnapshotError, Writer
 from rlm_graph.repl.snapshot.walk import OTHER, LongTexts, Place, Unit, Walk, encoded, is_atom, is_same
@@ -86,6 +86,7 @@ class Snapshots:
         reserved: Mapping[str, Any],
         importer: Callable[..., Any],
         compile_cell: Callable[[str, str], CodeType],
+        added: NamedFunctions | None = None,
     ) -> None:
         """Prepare for a REPL.
 
@@ -94,10 +95,11 @@ class Snapshots:
             reserved: the builtins of the namespace: host functions and builtins by name.
             importer: gives a facade, as `__import__` does.
             compile_cell: compiles a cell's source under the policy.
+            added: the functions that runs add to the reserved ones; they too are kept by name.
         """
         index = context if isinstance(context, ContextIndex) else ContextIndex(context)
         self._cells = Cells(compile_cell)
-        self._world = World(Hosts(reserved, importer), self._cells, index)
+        self._world = World(Hosts(reserved, importer, added), self._cells, index)
         self._units: dict[int, Unit] = {}
         self._by_root: dict[int, int] = {}
         self._owners: dict[int, Place] = {}

@@ -1,7 +1,7 @@
 # Objects of all kinds that a cell can make, from which the crawl of test_policy.py starts.
 import abc, array, collections, concurrent.futures, contextlib, csv, dataclasses, datetime, decimal, difflib, enum
 import fractions, functools, io, ipaddress, itertools, json, logging, operator, os, pathlib, queue, random, re, string
-import struct, sys, threading, traceback, types, typing, uuid, zlib, urllib.parse, statistics, graphlib
+import pydantic, struct, sys, threading, traceback, types, typing, uuid, zlib, urllib.parse, statistics, graphlib
 
 class Base:
     "A class with all kinds of members."
@@ -35,6 +35,18 @@ class Likes(typing.Protocol):
 class Data:
     x: int = 0
     y: list = dataclasses.field(default_factory=list)
+class Model(pydantic.BaseModel):
+    "A model with all kinds of members."
+    model_config = pydantic.ConfigDict(extra="allow")
+    name: str = pydantic.Field("x", description="what", min_length=1, examples=["a"])
+    rows: list[Data] = []
+    @pydantic.field_validator("name")
+    @classmethod
+    def _checked(cls, value): return value
+    @pydantic.model_validator(mode="after")
+    def _whole(self): return self
+try: Model(name="")
+except pydantic.ValidationError as caught: misfit = caught
 def closure(n):
     def inner(): return n
     return inner
@@ -78,6 +90,8 @@ samples = [
     operator.attrgetter("real"), operator.methodcaller("x"), itertools.count(), itertools.groupby(""), itertools.chain([]), itertools.tee([]),
     struct.Struct("i"), array.array("i"), zlib.compressobj(), threading.Thread(target=len), threading.Lock(), threading.RLock(),
     threading.Event(), threading.Condition(), threading.local(), threading.current_thread(), threading.Timer(1, len), threading.Barrier(1),
+    Model, Model(rows=[{"x": 1}], more=2), Model().model_dump, Model.model_validate, Model.model_fields, Model._checked, Model()._whole,
+    Model.__dict__["_checked"], pydantic.Field(), pydantic.field_validator("a"), misfit, misfit.errors(), random.Random(), uuid.uuid4(),
     queue.Queue(), queue.SimpleQueue(), pool, future, concurrent.futures.wait([future]), contextlib.ExitStack(), contextlib.nullcontext(),
     contextlib.suppress(), contextlib.closing(io.StringIO()), contextlib.redirect_stdout(io.StringIO()), pathlib.Path("a/b"),
     ipaddress.ip_network("10.0.0.0/30"), ipaddress.ip_address("::1"), urllib.parse.urlparse("http://a/b"), statistics.NormalDist(),

@@ -896,3 +896,57 @@ def helper(): return True
 d = {K(1): "a", K(2): "b"}
 # %%
 print(d[K(1)], d[K(2)])
+
+# === pydantic models
+from __future__ import annotations
+from pydantic import BaseModel, Field, ConfigDict, field_validator, model_validator
+class Place(BaseModel):
+    "Where it is."
+    city: str = Field(description="its name", min_length=2)
+    at: tuple[float, float] | None = None
+class Person(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    name: str
+    places: list[Place] = []
+    boss: Person | None = None
+    rank: int = Field(default=1, ge=1, alias="level")
+    tags: dict[str, int] = Field(default_factory=dict)
+    @field_validator("name")
+    @classmethod
+    def _capital(cls, value):
+        return value.title()
+    @model_validator(mode="after")
+    def _check(self):
+        if self.rank > 100: raise ValueError("too high")
+        return self
+class Chief(Person):
+    staff: list[Person] = []
+# %%
+eva = Person(name="eva", places=[{"city": "Rome", "at": [1, "2"]}], level="7", more=1)
+chief = Chief(name="ann", staff=[eva, {"name": "bo"}])
+both = [eva, chief.staff[0], eva.places]
+# %%
+print(eva, chief, both[0] is eva is both[1], both[2] is eva.places, Place.model_fields, Chief.model_json_schema())
+print(Chief(name="x", boss={"name": "y"}).boss, eva == eva.model_copy(), eva.model_dump_json(), chief.model_dump())
+for bad in ({}, {"name": 1}, {"name": "x", "level": 0}, {"name": "x", "level": 1000}, {"name": "x", "places": [{"city": "q"}]}):
+    try: print(Person(**bad))
+    except ValueError as e: print(type(e).__name__, e.errors())
+
+# === what pydantic raised, and what it is made of
+from pydantic import BaseModel, ValidationError, Field
+class A(BaseModel):
+    x: int
+info = Field(default=5, ge=0, description="d"); kinds = [BaseModel, Field, ValidationError]
+try: A(x="z")
+except ValidationError as e: error = e
+# %%
+print(error, error.errors(), info, info.default, kinds[0] is BaseModel, issubclass(A, kinds[0]), [info][0].description)
+
+# === random numbers of one's own
+import random, uuid
+mine = random.Random(5); mine.random(); other = random.Random()
+class Die(random.Random):
+    def roll(self): return self.randint(1, 6)
+die = Die(3); die.roll()
+# %%
+print(mine.random(), die.roll(), type(mine) is random.Random, 0 <= other.random() < 1, isinstance(uuid.uuid4(), uuid.UUID))

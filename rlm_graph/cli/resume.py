@@ -1,0 +1,148 @@
+"""What `rlm-graph resume` does: a run goes on where it was, with what it was begun with, and what is given now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import rlm_graph
+from rlm_graph.blocking import run_blocking
+from rlm_graph.cli.beginning import Beginning
+from rlm_graph.cli.ending import WayOn
+from rlm_graph.cli.model_choice import choose_again
+from rlm_graph.cli.screen import Output, Screen, counted
+from rlm_graph.cli.storage import Storage
+from rlm_graph.context import ContextRef
+from rlm_graph.context.ref import is_sha256
+from rlm_graph.errors import ConfigError, REPLExecutionError
+from rlm_graph.repl.snapshot_store import SnapshotStore
+
+if TYPE_CHECKING:
+    from rlm_graph.cli.carrying import Run
+    from rlm_graph.cli.person import Decided
+    from rlm_graph.graph import RLMGraph
+
+FINISHED = ("complete", "out_of_iterations", "out_of_budget", "no_answer")
+"""Statuses of a state in which the run has come to its end."""
+
+_UNLIMITED_AT_ZERO = frozenset(
+    ("max_input_tokens", "max_output_tokens", "max_usd", "max_seconds", "max_errors_in_a_row", "approve_above_usd")
+)
+
+_SPENT = (
+    *("sub_calls", "requests", "cache_hits", "ran_ahead", "total_input_tokens", "total_output_tokens", "cost_usd"),
+    *("models", "elapsed_s", "approved_usd"),
+)
+"""Channels with what the last question took too, which is not undone."""
+
+
+def resume(
+    name: str,
+    *,
+    store: str | None,
+    database: str | None,
+    model: str | None,
+    sub_model: str | None,
+    offline: bool,
+    decided: Decided,
+    output: Output,
+    settings: Mapping[str, Any],
+    way_on: WayOn,
+) -> int:
+    """Go on with a run, and return the exit code.
+
+    Raises:
+        RLMError: one of its kinds, each with an exit code of its own.
+    """
+    screen = Screen()
+    if output.quiet and output.verbose:
+        raise ConfigError("--quiet and --verbose exclude each other")
+    with screen.logs(logging.INFO if output.verbose else logging.WARNING), Storage(store, database) as storage:
+        found = storage.find(name)
+        storage.refuse_busy(name)
+        beginning = Beginning.from_options(name, found.options)
+        config = rlm_graph.RLMConfig(**{**beginning.settings, **settings})
+        choice = choose_again(beginning.models, model, sub_model, offline=offline)
+        beginning = replace(beginning, models=choice, settings=config.model_dump())
+
+        from rlm_graph.cli.carrying import Run  # LangGraph, from here on
+        from rlm_graph.cli.telling import tell_result
+
+        before = storage.values(name) or {}
+        run = Run(name, found.named, beginning, config, storage, screen, output, way_on, decided or None, before)
+        way_on.lead_to(name, storage.words)
+        is_finished = before.get("status") in FINISHED
+        if decided and (is_finished or found.status != "waiting"):
+            raise ConfigError(f"--answer, --approve, --reject: run {name!r} waits for nobody")
+        if is_finished and not _is_raised(before, config):
+            return tell_result(run, before, 0.0)
+        screen.say(f"model: {choice}")
+        check_storage(run, before)
+        rlm = run.graph()
+        if not output.quiet:
+            screen.say(_where(before), style="dim")
+        if is_finished:
+            run_blocking(_go_back(run, rlm))
+        return run.carry_out(rlm, None if before else begin_input(run))
+
+
+def begin_input(run: Run) -> dict[str, Any]:
+    """What a run begins with that was stopped before its first checkpoint."""
+    return {"query": run.beginning.question, "context": run.storage.contexts.open(run.beginning.context)}
+
+
+def _where(before: Mapping[str, Any]) -> str:
+    if not before.get("iterations"):
+        return "from its beginning"
+    done = [counted(before["iterations"], "iteration")]
+    done += [counted(before["sub_calls"], "sub-call")] if before["sub_calls"] else []
+    return f"after {', '.join(done)}"
+
+
+def _is_raised(before: Mapping[str, Any], config: Any) -> bool:
+    """Whether the limit that a run has come to is higher now."""
+    if before["status"] == "complete":
+        return False
+    ran_out = before["exhausted"]
+    if ran_out is None:
+        return bool(config.max_iterations > before["iterations"])
+    limit = getattr(config, ran_out)
+    return bool(limit > before["exhausted_at"] or (not limit and ran_out in _UNLIMITED_AT_ZERO))
+
+
+def check_storage(run: Run, state: Mapping[str, Any]) -> None:
+    """See that the context and the REPL's variables of a state are there, before anything is asked.
+
+    Raises:
+        ContextError: the context, or a part of it, is gone or corrupt.
+        REPLExecutionError: the variables are gone.
+    """
+    context = state.get("context")
+    sha256 = run.beginning.context if context is None else ContextRef.from_state(context).sha256
+    contexts = run.storage.contexts
+    contexts.local_manifest(contexts.open(sha256))
+    snapshot = snapshot_of(state)
+    if snapshot is not None and not SnapshotStore(contexts.files).has(snapshot):
+        raise REPLExecutionError(
+            f"the REPL's variables after iteration {state['iterations']} of run {run.name!r} are gone: "
+            f"{contexts.root} has no snapshot {snapshot}; is it the store that the run was begun with? From an earlier "
+            f"iteration: rlm-graph fork {run.name} --at N"
+        )
+
+
+def snapshot_of(state: Mapping[str, Any]) -> str | None:
+    """The snapshot that a state refers to; None before the first cell."""
+    repl = state.get("repl")
+    return repl if is_sha256(repl) else None
+
+
+async def _go_back(run: Run, rlm: RLMGraph) -> None:
+    """Back to before the last question, with all that was spent since."""
+    async for state in rlm.aget_state_history(run.thread):
+        if state.next == ("generate_code",) and not state.values["last_question"]:
+            break
+    spent = {name: run.before[name] for name in _SPENT}
+    update = {**spent, "exhausted": None, "exhausted_at": 0.0}
+    await rlm.aupdate_state(state.config, update, as_node="truncate_observation")

@@ -1,0 +1,438 @@
+"""What the scout sees of the code's variables and objects: as they will be when the code is where the scout is.
+
+The scout writes to nothing of the code's. An object that it changes is copied first, and its copy (the *shadow*) takes
+the object's place wherever the scout meets it, by identity; so aliases stay aliases. Where the code may go two ways,
+both are tried from one `open`ed mark, taken back, and merged: what differs is known once the way is.
+
+Of an object that is *vague* only the kind of what is in it is certain.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rlm_graph.repl.run_ahead.kinds import (
+    ATOMS,
+    CONTAINERS,
+    MAPPINGS,
+    MUTABLE,
+    Kind,
+    either,
+    join,
+    kind_of,
+)
+from rlm_graph.repl.run_ahead.unknown import MAX_FROZEN, Choice, Condition, Frozen, Never, Unknown, may_change
+
+MAX_VISITED = 20_000
+"""Containers in one value that are looked at; of more, nothing is said."""
+
+MAX_LOGGED = 20_000
+"""Changes that are kept to be taken back."""
+
+PURGE_AT = 1_000
+"""Shadows beyond which those that nothing refers to are dropped."""
+
+
+_PLAIN = CONTAINERS - {defaultdict}  # to look for an item of one may change it
+
+
+class Stop(Exception):  # noqa: N818 - no error: the scout has come to its end
+    """From here on it is not certain what the code will do."""
+
+
+class Unfit(Exception):  # noqa: N818 - no error
+    """A value cannot be copied for something that is derived from it: it is too large, or will never be known."""
+
+
+class _Marker:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+UNSET = _Marker("unset")
+"""In the place of a variable that is not bound."""
+
+UNSURE = _Marker("unsure")
+"""In the place of a variable that may not be bound, or of which not even the kind is certain."""
+
+Place = tuple[int, str | None]
+"""A variable of a table, by the table's identity and its name; or an object as a whole."""
+
+Change = dict[Place, tuple[Any, str | None, Any]]
+"""What is different: the table and the variable's value, or the object and a copy of what is in it."""
+
+
+class Memory:
+    """Shadows, vague objects, and the marks to which changes can be taken back."""
+
+    def __init__(self) -> None:
+        self._shadows: dict[int, tuple[Any, Any]] = {}
+        self._vague: dict[int, tuple[Any, Kind]] = {}
+        self._marks: list[Change] = []
+        self._changes: dict[int, int] = {}  # how often each shadow was changed
+        self._plain: dict[int, Any] = {}  # objects that were found to be plain, and do not change
+        self._inside: dict[int, Any] = {}  # and what is in them
+        self._purge_at = PURGE_AT
+        self.widened = 0
+        """How often less became certain of an object."""
+
+    # Objects. -------------------------------------------------------------------------------------------------------
+
+    def load(self, value: Any) -> Any:
+        """A value as it is now: the shadow of an object that was changed."""
+        shadow = self._shadows.get(id(value))
+        return value if shadow is None else shadow[1]
+
+    def is_changed(self, value: Any) -> bool:
+        """Is it an object that the scout has changed?"""
+        return id(value) in self._shadows
+
+    def changed(self, value: Any) -> Any:
+        """The shadow of an object, to be changed by the caller at once."""
+        shadow = self.load(value)
+        if id(shadow) not in self._shadows:
+            shadow = _copy(value)
+            self._keep(value, shadow)
+        if self._marks:
+            self._log((id(shadow), None), shadow, None, lambda: _copy(shadow))
+        self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
+        return shadow
+
+    def changes(self, values: Sequence[Any]) -> list[tuple[int, int]]:
+        """Something that differs when one of these objects has been changed meanwhile."""
+        return [(id(now), self._changes.get(id(now), 0)) for now in map(self.load, values)]
+
+    def _keep(self, value: Any, shadow: Any) -> None:
+        self._shadows[id(value)] = (value, shadow)
+        self._shadows[id(shadow)] = (shadow, shadow)
+        if id(value) in self._inside:
+            self._plain.clear()
+            self._inside.clear()
+        if len(self._shadows) > self._purge_at:
+            self._purge()
+
+    def _purge(self) -> None:
+        """Forget the objects that nothing but these tables refers to."""
+        for key in list(self._shadows):
+            value, shadow = self._shadows[key]
+            own = 5 if value is shadow else 3  # the tuple and the variables here, each once or twice; the argument
+            if sys.getrefcount(value) <= own + (key in self._vague):
+                del self._shadows[key]
+                self._vague.pop(key, None)
+                self._changes.pop(key, None)
+        self._purge_at = max(PURGE_AT, 2 * len(self._shadows))
+
+    def vague_kind(self, value: Any) -> Kind | None:
+        """What is certain of a vague object; None: its contents are known."""
+        vague = self._vague.get(id(value))
+        return None if vague is None else vague[1]
+
+    def make_vague(self, value: Any, kind: Kind | None = None) -> None:
+        """From here on only the kind of what is in an object is certain; it may be `kind`, too."""
+        before = self.kind(value)
+        if before is None:
+            raise Stop("a list or dict that holds more than plain data is changed in a way that is not known")
+        shadow = self.load(value)
+        if id(shadow) not in self._shadows:
+            shadow = _copy(value)
+            self._keep(value, shadow)
+        self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
+        joined = before if kind is None else either(before, kind)
+        new = Kind(frozenset((type(value),)), joined.item, joined.key)
+        self.widened += self.vague_kind(shadow) != new
+        self._vague[id(shadow)] = (shadow, new)
+
+    def make_all_vague(self, values: Sequence[Any]) -> None:
+        """And of everything that can be changed in them.
+
+        Raises:
+            Stop: there is too much of it, or something that is not plain.
+        """
+        waiting, seen = list(values), set()
+        while waiting:
+            value = self.load(waiting.pop())
+            if id(value) in seen or type(value) not in CONTAINERS:
+                if type(value) not in CONTAINERS | ATOMS and not isinstance(value, Unknown):
+                    raise Stop("an object of which nothing is known")
+                if isinstance(value, Unknown):
+                    waiting += value.aliases
+                continue
+            seen.add(id(value))
+            if len(seen) > MAX_VISITED or len(value) > MAX_VISITED:
+                raise Stop("too many objects may be changed")
+            if self.vague_kind(value) is None:
+                waiting += [*value, *value.values()] if type(value) in MAPPINGS else list(value)
+            if type(value) in MUTABLE:
+                self.make_vague(value)
+
+    # What is certain of a value. ------------------------------------------------------------------------------------
+
+    def is_plain(self, value: Any) -> bool:
+        """Is it nothing but plain data, all of it known, and as it will be?"""
+        kind = type(value)
+        if kind in ATOMS:
+            return True
+        if kind not in _PLAIN:
+            return False
+        if id(value) in self._plain:
+            return True
+        seen: dict[int, Any] = {}
+        if not self._are_plain(value, seen):
+            return False
+        if not any(key in self._shadows for key in seen):
+            self._plain[id(value)] = value
+            self._inside.update(seen)
+        return True
+
+    def _are_plain(self, value: Any, seen: dict[int, Any]) -> bool:
+        waiting = [value]
+        while waiting:
+            container = waiting.pop()
+            if id(container) in seen:
+                continue
+            seen[id(container)] = container
+            if len(seen) > MAX_VISITED or id(container) in self._vague or self.load(container) is not container:
+                return False
+            types = set(map(type, container))
+            values: Any = container
+            if type(container) in MAPPINGS:
+                types.update(map(type, container.values()))
+                values = [*container, *container.values()]
+            if types <= ATOMS:
+                continue
+            if not types <= ATOMS | _PLAIN:
+                return False
+            waiting += [item for item in values if type(item) in CONTAINERS]
+        return True
+
+    def kind(self, value: Any) -> Kind | None:
+        """What is certain of a value; None if there is something in it that is no plain data."""
+        return kind_of(value, self._special_kind)
+
+    def _special_kind(self, value: Any) -> Kind | None:
+        if isinstance(value, Unknown):
+            return value.kind
+        value = self.load(value)
+        return self.vague_kind(value)
+
+    def frozen(self, value: Any) -> Any:
+        """A value for something derived: a copy, so that later changes do not reach it.
+
+        Raises:
+            Unfit: there is too much of it, or not all of it can be known.
+        """
+        room = [MAX_FROZEN]
+        return self._frozen(value, room)
+
+    def _frozen(self, value: Any, room: list[int]) -> Any:
+        if isinstance(value, Unknown):
+            if not value.is_knowable:
+                raise Unfit
+            return value
+        kind = type(value)
+        if kind in ATOMS or kind is Frozen:
+            return value
+        value = self.load(value)
+        if kind not in CONTAINERS or id(value) in self._vague:
+            raise Unfit
+        room[0] -= len(value)
+        if room[0] < 0:
+            raise Unfit
+        if kind in MAPPINGS:
+            keys = list(value)
+            blank = _copy(value)
+            items = [self._frozen(item, room) for item in value.values()]
+            return Frozen(lambda items: _filled(blank, dict(zip(keys, items, strict=True))), items)
+        if kind in (set, frozenset):
+            blank = _copy(value)
+            return Frozen(lambda _: _copy(blank), [])
+        items = [self._frozen(item, room) for item in value]
+        return Frozen(kind, items) if kind is not deque else Frozen(lambda items: deque(items, value.maxlen), items)
+
+    # Variables. -----------------------------------------------------------------------------------------------------
+
+    def bind(self, table: dict[str, Any], name: str, value: Any) -> None:
+        """Give a variable a value."""
+        if self._marks:
+            self._log((id(table), name), table, name, lambda: table.get(name, UNSET))
+        table[name] = value
+
+    # Ways that the code may go. -------------------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        """How many marks are open."""
+        return len(self._marks)
+
+    def open(self) -> None:
+        """Make a mark, to which changes can be taken back."""
+        self._marks.append({})
+
+    def close(self) -> None:
+        """Remove the last mark; what has changed since stays, and belongs to the mark before it."""
+        changes = self._marks.pop()
+        if self._marks:
+            below = self._marks[-1]
+            for place, change in changes.items():
+                below.setdefault(place, change)
+
+    def take_back(self) -> Change:
+        """Undo what has changed since the last mark, which stays; returns what it was."""
+        mark = self._marks[-1]
+        changes: Change = {}
+        for place, (holder, name, old) in mark.items():
+            if name is None:
+                changes[place] = (holder, None, _copy(holder))
+                _fill(holder, old)
+            else:
+                changes[place] = (holder, name, holder.get(name, UNSET))
+                holder[name] = old
+        mark.clear()
+        return changes
+
+    def drop_to(self, depth: int) -> None:
+        """Undo everything back to a mark that was the last of so many, and remove those after it."""
+        while len(self._marks) > depth:
+            self.take_back()
+            self._marks.pop()
+        self.take_back()
+
+    def apply(self, change: Change) -> None:
+        """Do what was taken back."""
+        for holder, name, value in change.values():
+            if name is None:
+                _fill(self.changed(holder), value)
+            else:
+                self.bind(holder, name, value)
+
+    def merge(self, ways: Sequence[tuple[Condition, Change]]) -> None:
+        """Bring about what is certain after one of some ways was gone."""
+        places: Change = {}
+        for _, change in ways:
+            places.update(change)
+        for place, (holder, name, _) in places.items():
+            if name is None:
+                contents = [change[place][2] if place in change else _copy(holder) for _, change in ways]
+                self._merge_contents(holder, contents)
+            else:
+                now = holder.get(name, UNSET)
+                values = [(way, change[place][2] if place in change else now) for way, change in ways]
+                self.bind(holder, name, self.choice(values))
+
+    def _merge_contents(self, holder: Any, contents: list[Any]) -> None:
+        if all(_same(contents[0], other) for other in contents[1:]):
+            _fill(self.changed(holder), contents[0])
+            return
+        joined: Kind | None = None
+        for content in contents:
+            kind = self.kind(content)
+            if kind is None:
+                raise Stop("a list or dict that holds more than plain data differs between two ways")
+            joined = join(joined, kind)
+        self.make_vague(holder, joined)
+
+    def choice(self, values: Sequence[tuple[Condition, Any]]) -> Any:
+        """The value that a variable has after one of some ways."""
+        first = values[0][1]
+        if all(value is first for _, value in values):
+            return first
+        joined: Kind | None = None
+        for _, value in values:
+            kind = self.kind(value)
+            if kind is None:
+                return UNSURE
+            joined = join(joined, kind)
+        assert joined is not None
+        aliases = tuple(value for _, value in values if type(value) in MUTABLE)
+        aliases += tuple(alias for _, value in values if isinstance(value, Unknown) for alias in value.aliases)
+        are_knowable = all(
+            condition.is_knowable and (not isinstance(value, Unknown) or value.is_knowable)
+            for condition, value in values
+        )
+        if may_change(joined) or not are_knowable:
+            return Unknown(joined, aliases)
+        try:
+            return Choice([(condition, self.frozen(value)) for condition, value in values], joined)
+        except Unfit:
+            return Unknown(joined, aliases)
+
+    def blur(self, change: Change) -> bool:
+        """Bring about what is certain if the code may have stopped anywhere within a change; False: that was so."""
+        differs = False
+        for holder, name, value in change.values():
+            if name is None:
+                before = self.vague_kind(holder)
+                self._merge_contents(holder, [_copy(holder), value])
+                differs |= self.vague_kind(holder) != before
+                continue
+            old = holder.get(name, UNSET)
+            if old is value or old is UNSURE:
+                continue
+            blurred = self.choice([(_NEVER_KNOWN, old), (_NEVER_KNOWN, value)])
+            if _is_as_before(old, blurred):
+                continue
+            self.bind(holder, name, blurred)
+            differs = True
+        return differs
+
+    def _log(self, place: Place, holder: Any, name: str | None, old: Any) -> None:
+        mark = self._marks[-1]
+        if place not in mark:
+            if len(mark) > MAX_LOGGED:
+                raise Stop("too many changes before it is certain which way the code goes")
+            mark[place] = (holder, name, old())
+
+
+class _NeverKnown(Condition):
+    is_knowable = False
+
+    def holds(self) -> bool:
+        raise Never
+
+
+_NEVER_KNOWN = _NeverKnown()
+
+
+def _is_as_before(old: Any, new: Any) -> bool:
+    """Is of two values the same certain?"""
+    if not (isinstance(old, Unknown) and isinstance(new, Unknown)) or old.kind != new.kind:
+        return False
+    return set(map(id, old.aliases)) == set(map(id, new.aliases))
+
+
+def _copy(value: Any) -> Any:
+    return type(value)(value) if type(value) in (tuple, frozenset) else value.copy()
+
+
+def _fill(holder: Any, contents: Any) -> None:
+    """Give a container the contents of another."""
+    holder.clear()
+    if type(holder) in (list, deque):
+        holder.extend(contents)
+    else:
+        holder.update(contents)
+
+
+def _filled(blank: Any, contents: Mapping[Any, Any]) -> Any:
+    made = blank.copy()
+    dict.update(made, contents)
+    return made
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Do two containers hold the same objects, in the same order?"""
+    if len(one) != len(other):
+        return False
+    if type(one) in MAPPINGS:
+        return all(a is b for a, b in zip(one, other, strict=True)) and all(
+            a is b for a, b in zip(one.values(), other.values(), strict=True)
+        )
+    if type(one) is set:
+        return bool(one == other)
+    return all(a is b for a, b in zip(one, other, strict=True))
