@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from rlm_graph.graph import create_rlm
     from rlm_graph.journal import Journal
     from rlm_graph.prices import Price
-    from rlm_graph.profiles import Profile
+    from rlm_graph.profiles import Profile, load_profile
     from rlm_graph.repl.executor import Executor, ExecutorFactory
     from rlm_graph.repl.process import ProcessExecutors
     from rlm_graph.sub_models import SubModel
@@ -103,6 +103,7 @@ _HOMES = {
     "UnknownModelError": "errors",
     "create_rlm": "graph",
     "load_context": "context",
+    "load_profile": "profiles",
 }
 
 __version__ = "0.1.0"
@@ -154,6 +155,7 @@ __all__ = [
     "__version__",
     "create_rlm",
     "load_context",
+    "load_profile",
 ]
 
 

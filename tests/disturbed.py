@@ -206,12 +206,11 @@ class Telling:
     def wait(self, survivor: Survivor, requests: int) -> bool:
         """Wait until it has made so many requests; False if it has ended before."""
         deadline = time.monotonic() + STUCK_S
-        while self.models.count(survivor.life.number) < requests:
-            if survivor.ended(within_s=0.001):
+        arrived = self.models.arrival(survivor.life.number, requests)
+        while not arrived.wait(0.02):
+            if survivor.ended():
                 return False
-            assert time.monotonic() < deadline, (
-                f"nothing has happened for {STUCK_S:g} s: {survivor.life.log.read_text()}"
-            )
+            assert time.monotonic() < deadline, f"nothing for {STUCK_S:g} s: {survivor.life.log.read_text()}"
         return True
 
     def kill(self, survivor: Survivor) -> None:
@@ -239,7 +238,7 @@ class Telling:
                 ended = survivor.ended(within_s=self.chance.uniform(0, 1))
             else:
                 ended = not self.wait(survivor, self.chance.randint(1, 2 * requests))
-                ended = ended or survivor.ended(within_s=self.chance.uniform(0, 0.02))
+                ended = ended or survivor.ended(within_s=self.chance.choice([0, self.chance.uniform(0, 0.02)]))
             if not ended:
                 self.kill(survivor)
             if survivor.result() is not None:  # also if it was killed after its end

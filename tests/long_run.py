@@ -15,6 +15,7 @@ import hashlib
 import json
 import random
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -198,18 +199,25 @@ class Models:
 
     def __init__(self, seed: int, cells: Sequence[str]) -> None:
         self.asked: list[Asked] = []
+        self.is_holding = False  # whether prompts with the word "held" get no answer
         self._cells = cells
         self._random = random.Random(seed)
         self._by_token: dict[str, Asked] = {}
         self._answers: Counter[str] = Counter()  # by digest of the prompt
+        self._last_turn: Asked | None = None
+        self._awaited: tuple[int, int, threading.Event] = (0, 0, threading.Event())
 
     async def root(self, request: Request) -> Reply:
         """The next cell."""
         turn = sum(message["role"] == "assistant" for message in request.messages)
-        return await self._answer(request, lambda token: f"```repl\n# {token}{self._cells[turn]}```")
+        reply = await self._answer(request, lambda token: f"```repl\n# {token}{self._cells[turn]}```")
+        self._last_turn = next(asked for asked in reversed(self.asked) if asked.token in reply.text)
+        return reply
 
     async def sub(self, request: Request) -> Reply:
         """The token, or the next cell of a child."""
+        if self._last_turn is not None:  # its cell asks
+            self._last_turn.proven = True
         if not request.system:
             return await self._answer(request, str)
         turn = sum(message["role"] == "assistant" for message in request.messages)
@@ -235,9 +243,22 @@ class Models:
         )
         self._by_token[asked.token] = asked
         self.asked.append(asked)
+        life, requests, arrived = self._awaited
+        if asked.life == life and self.count(life) >= requests:
+            arrived.set()
+        if self.is_holding and not request.system and "held" in request.text:
+            await asyncio.Event().wait()
         await asyncio.sleep(self._random.uniform(0.001, 0.01))  # cancelled when the client goes away
         asked.sent_at = time.time()
         return Reply(text=reply(asked.token), delay_s=0.0)
+
+    def arrival(self, life: int, requests: int) -> threading.Event:
+        """What is set when a process has made so many requests; one such event at a time."""
+        arrived = threading.Event()
+        self._awaited = (life, requests, arrived)
+        if self.count(life) >= requests:
+            arrived.set()
+        return arrived
 
     def count(self, life: int) -> int:
         """Requests of one process."""

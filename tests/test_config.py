@@ -21,14 +21,22 @@ DEFAULTS = {
     "sub_max_tokens": 8192,
     "sandbox_timeout": 120,
     "verbose": False,
-    "max_concurrency": 32,
-    "call_timeout": 600,
 }
 
 
 def test_defaults_are_those_of_the_original_package() -> None:
-    """Name by name, with ours behind them."""
-    assert RLMConfig().model_dump() == DEFAULTS
+    """Name by name."""
+    assert RLMConfig().model_dump(include=set(DEFAULTS)) == DEFAULTS
+
+
+def test_nothing_that_is_ours_is_on_by_default_that_limits_or_waits() -> None:
+    """A run of the original package runs as it did: no further budget, nobody is asked, nothing is reused."""
+    ours = RLMConfig().model_dump(exclude=set(DEFAULTS))
+    working = {"max_concurrency": 32, "max_retries": 2, "run_ahead": True, "call_timeout": 600, "profile": "auto"}
+    rest = {name: value for name, value in ours.items() if name not in {*working, "sub_tool_rounds", "cache"}}
+    assert {name: ours[name] for name in working} == working
+    assert not any(rest.values())
+    assert ours["cache"] == "off"
 
 
 def test_every_setting_has_a_sentence() -> None:

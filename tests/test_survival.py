@@ -34,7 +34,7 @@ from langgraph.types import Command
 from long_run import BEGIN, CONFIG, cells
 from postgres import PostgresServer
 from s3 import S3Server
-from survivor import Survivors
+from survivor import SUB, Survivors
 
 from rlm_graph import ModelError, RLMConfig
 from rlm_graph.testing import Reply, Request, failures
@@ -120,6 +120,41 @@ def test_of_two_processes_that_resume_a_run_at_once_one_does_it(
         assert 0 in [telling.models.count(survivor.life.number) for survivor in both]
         story = telling.story(result)
     assert not faults(story, short, window_s=window_s(short))
+
+
+def test_answers_outlive_a_kill_though_nobody_has_used_them_yet(survivors: Survivors, tmp_path: Path) -> None:
+    """Of a batch, of threads and of children that were killed while one of them waited, only that one asks again."""
+    cell = """
+def lane(n):
+    for i in range(3):
+        ask(f'lane {n} {i}')
+    if n == 3:
+        ask('lane held')
+def child(n):
+    ask_child(f'child {n}', ['one', 'two', 'held'] if n == 2 else ['one', 'two'])
+with ThreadPoolExecutor(8) as pool:
+    parts = [*[pool.submit(lane, n) for n in range(4)], *[pool.submit(child, n) for n in range(3)]]
+    prompts = [*[f'batch {i}' for i in range(12)], 'batch held']
+    for prompt, answer in zip(prompts, llm_query_batched(prompts)):
+        learn(prompt, answer)
+for part in parts:
+    part.result()
+FINAL([len(learnt), wrong])
+"""
+    with Telling(survivors, VARIANTS[0].life(tmp_path), [BEGIN + cell], seed=0) as telling:
+        telling.models.is_holding = True
+        survivor = telling.live()
+        assert telling.wait(survivor, 41)  # all but what follows the held ones
+        time.sleep(1.0)  # what has been sent is received by now
+        telling.kill(survivor)
+        telling.models.is_holding = False
+        result = telling.finish()
+        asked = telling.models.asked
+    assert json.loads(result["answer"]) == [13 + 13 + 7, []]
+    again = Counter(key for key, times in Counter((a.key, a.label) for a in asked).items() if times > 1)
+    assert sorted(label for _, label in again) == [
+        f"{SUB}: {text!r}" for text in ("batch held", "child 2 reads held", "lane held")
+    ]
 
 
 def test_a_cell_that_asks_something_else_when_it_runs_again_gets_new_answers(

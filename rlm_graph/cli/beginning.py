@@ -6,7 +6,7 @@ It stands in the journal, beside the run's name, from before the first request o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from rlm_graph.cli.model_choice import Choice
@@ -48,4 +48,6 @@ class Beginning:
                 f"run {run!r} was begun by a program, with models and a checkpointer of its own: go on with it there "
                 f'(`rlm.invoke(None, {{"configurable": {{"thread_id": {run!r}}}}})`)'
             )
-        return cls(**{**options, "models": Choice(**options["models"])})
+        known, of_models = ({field.name for field in fields(kind)} for kind in (cls, Choice))
+        models = Choice(**{name: value for name, value in options["models"].items() if name in of_models})
+        return cls(**{**{name: value for name, value in options.items() if name in known}, "models": models})

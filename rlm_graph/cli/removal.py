@@ -68,7 +68,9 @@ def gc(*, older_than: str, dry_run: bool, store: str | None, database: str | Non
 def remove_runs(storage: Storage, names: Sequence[str]) -> Swept:
     """Remove runs that nobody carries out: checkpoints, journal, and what only they referred to.
 
-    In an order in which a run that was removed half-way is still listed, and can be removed again.
+    In an order in which a run that was removed half-way is still listed, and can be removed again. What may be in use
+    by somebody who has not said so yet is left for `gc`: what is young in an object store, and young snapshots while
+    other runs go on.
     """
     journal = storage.journal
     contexts, snapshots = _referred(journal, names, "context"), _referred(journal, names, "snapshot")
@@ -77,13 +79,15 @@ def remove_runs(storage: Storage, names: Sequence[str]) -> Swept:
             run_blocking(storage.checkpoints.adelete_thread(name))
     for name in names:
         journal.remove_run(name)
+    is_local = storage.contexts.files.local
     someone_runs_cells = any(run.alive for run in journal.runs())
     return storage.contexts.remove(
         contexts,
         snapshots,
         kept_contexts=journal.references("context"),
         kept_snapshots=journal.references("snapshot"),
-        snapshots_older_than_s=SAFE_AGE_S if someone_runs_cells else 0,
+        contexts_older_than_s=0 if is_local else SAFE_AGE_S,
+        snapshots_older_than_s=0 if is_local and not someone_runs_cells else SAFE_AGE_S,
     )
 
 

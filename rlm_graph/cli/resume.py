@@ -143,6 +143,6 @@ async def _go_back(run: Run, rlm: RLMGraph) -> None:
     async for state in rlm.aget_state_history(run.thread):
         if state.next == ("generate_code",) and not state.values["last_question"]:
             break
-    spent = {name: run.before[name] for name in _SPENT}
+    spent = {name: run.before[name] for name in _SPENT if name in run.before}
     update = {**spent, "exhausted": None, "exhausted_at": 0.0}
     await rlm.aupdate_state(state.config, update, as_node="truncate_observation")

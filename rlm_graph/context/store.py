@@ -238,19 +238,22 @@ class ContextStore:
         *,
         kept_contexts: Collection[str],
         kept_snapshots: Collection[str],
+        contexts_older_than_s: float = 0,
         snapshots_older_than_s: float = sweep.SAFE_AGE_S,
     ) -> sweep.Swept:
         """Delete these contexts and snapshots, with what only they need: not what is kept, nor all else that is here.
 
-        A context that is put again while this is under way is safe. One that was put before, and that nothing refers
-        to yet, is not: whoever puts a context must make sure, when something refers to it, that it is still there
-        (:meth:`renew`).
+        In a local folder, a context that is put again while this is under way is safe. One that was put before, and
+        that nothing refers to yet, is not: whoever puts a context must make sure, when something refers to it, that
+        it is still there (:meth:`renew`). In an object store, where what is young is used again as it is, only age
+        tells that nobody is about to refer to it.
 
         Args:
             contexts: sha256 of the contexts to delete.
             snapshots: ids of the snapshots to delete.
             kept_contexts: what others refer to.
             kept_snapshots: likewise.
+            contexts_older_than_s: age in seconds from which contexts are deleted.
             snapshots_older_than_s: age in seconds from which snapshots are deleted; 0 where nobody runs cells.
 
         Returns:
@@ -265,6 +268,7 @@ class ContextStore:
             snapshots,
             kept_contexts=kept_contexts,
             kept_snapshots=kept_snapshots,
+            contexts_older_than_s=contexts_older_than_s,
             snapshots_older_than_s=snapshots_older_than_s,
         )
 

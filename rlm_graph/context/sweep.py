@@ -84,12 +84,14 @@ def remove(
     *,
     kept_contexts: Collection[str],
     kept_snapshots: Collection[str],
+    contexts_older_than_s: float,
     snapshots_older_than_s: float,
 ) -> Swept:
     """Delete what these need, and nothing else that is in the store: see :meth:`ContextStore.remove`."""
     now = time.time()
+    until = now - contexts_older_than_s, now - snapshots_older_than_s
     with files.clear_errors("read"):
-        return _remove(files, contexts, snapshots, kept_contexts, kept_snapshots, now, now - snapshots_older_than_s)
+        return _remove(files, contexts, snapshots, kept_contexts, kept_snapshots, *until)
 
 
 def size(files: Files, contexts: Collection[str], snapshots: Collection[str]) -> int:
@@ -130,8 +132,8 @@ def _remove(
     snapshots: Collection[str],
     kept_contexts: Collection[str],
     kept_snapshots: Collection[str],
-    now: float,
-    until: float,
+    texts_until: float,
+    snapshots_until: float,
 ) -> Swept:
     def delete(folder: Folder, names: Iterable[str], until: float) -> Pile:
         found = files.each(files.find, [files.path(folder, name) for name in sorted(names)])
@@ -143,13 +145,13 @@ def _remove(
     of_contexts.add_contexts(own.contexts)
     kept.add_snapshots(kept_snapshots)
     kept.add_contexts(kept_contexts)
-    gone_snapshots = delete("snapshots", own.snapshots - kept.snapshots, until)
+    gone_snapshots = delete("snapshots", own.snapshots - kept.snapshots, snapshots_until)
     kept.add_snapshots(file.name for file in files.stored("snapshots"))  # it is not known here who needs those
-    gone_manifests = delete("manifests", own.contexts - kept.contexts if kept.known else (), now)
+    gone_manifests = delete("manifests", own.contexts - kept.contexts if kept.known else (), texts_until)
     kept.add_contexts(file.name for file in files.stored("manifests"))
     texts = of_contexts.blobs - kept.blobs if kept.known else set()
     packs = own.blobs - of_contexts.blobs - kept.blobs if kept.known else set()
-    blobs = [delete("blobs", texts, now), delete("blobs", packs, until)]
+    blobs = [delete("blobs", texts, texts_until), delete("blobs", packs, snapshots_until)]
     gone_blobs = Pile(sum(pile.files for pile in blobs), sum(pile.bytes for pile in blobs))
     return Swept(gone_manifests, gone_blobs, gone_snapshots, Pile(), tuple(kept.notes()))
 
