@@ -15,7 +15,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from langchain_core.caches import BaseCache as LLMCache
 from langchain_core.language_models import BaseChatModel
@@ -187,10 +187,12 @@ class Node(Runnable[RLMState, RLMState]):
         return run_blocking(self.ainvoke(input, config))
 
     async def ainvoke(self, input: RLMState, config: RunnableConfig | None = None, **_: Any) -> RLMState:  # noqa: A002
-        """Run the node. What it writes says which step it was."""
+        """Run the node. It writes what has changed, and which step it was: each write is a row of the checkpointer."""
         config = ensure_config(config)
         step = current_step(self._node, input, config)
-        return {**await self._function(input, config), "trail": step.trail}
+        written: Mapping[str, Any] = await self._function(input, config)
+        changed = {name: value for name, value in written.items() if name not in input or input.get(name) != value}
+        return cast(RLMState, {**changed, "trail": step.trail})
 
 
 class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):

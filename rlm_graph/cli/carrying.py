@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rlm_graph.config import RLMConfig
     from rlm_graph.graph import RLMGraph
     from rlm_graph.human import Interruption
+    from rlm_graph.journal import Session
     from rlm_graph.state import RLMOutput
 
 
@@ -87,14 +88,14 @@ class Run:
         session = run_blocking(self.storage.journal.open_session(self.name))
         try:
             run_blocking(session.note(status="running", options=self.beginning.to_options(), named=self.named))
-            result, waits_for = self._go_on(rlm, given, progress)
+            result, waits_for = self._go_on(rlm, given, progress, session)
             while waits_for is not None:
                 run_blocking(session.note(status="waiting"))
                 decisions = self._decisions(waits_for)
                 if decisions is None:
                     how = "waits after"
                     break
-                result, waits_for = self._go_on(rlm, _resuming(decisions), progress)
+                result, waits_for = self._go_on(rlm, _resuming(decisions), progress, session)
             else:
                 how = "no answer after" if result["answer"] is None else "answered in"
         finally:
@@ -115,7 +116,9 @@ class Run:
             return decided.decisions(waits_for)
         return ask_person(waits_for, self.screen) if is_there(self.screen) else None
 
-    def _go_on(self, rlm: RLMGraph, given: Any, progress: Progress) -> tuple[RLMOutput, Interruption | None]:
+    def _go_on(
+        self, rlm: RLMGraph, given: Any, progress: Progress, session: Session
+    ) -> tuple[RLMOutput, Interruption | None]:
         """Let the graph go on; returns its result, and what it waits for if it has none yet."""
         from langgraph.errors import GraphDrained
 
@@ -125,6 +128,7 @@ class Run:
             try:
                 return run_blocking(self._follow(rlm, given, progress, stopping))
             except GraphDrained:
+                run_blocking(session.note(status="stopped"))
                 stopping.raise_signal()
 
     async def _follow(
@@ -133,6 +137,7 @@ class Run:
         from rlm_graph.events import read_event
 
         result: RLMOutput = {}
+        waits_for: Interruption | None = None
         stream: Any = rlm.astream(
             given, self.thread, stream_mode=["custom", "values"], durability="sync", control=stopping.control
         )
@@ -143,11 +148,11 @@ class Run:
                         progress.event(event)
                 elif interrupts := chunk.get("__interrupt__"):
                     progress.pause()
-                    return result, interrupts[0].value
+                    waits_for = interrupts[0].value
                 else:
                     result = chunk
                     progress.totals(chunk)
-        return result, None
+        return result, waits_for
 
 
 def _resuming(decisions: Mapping[str, Any]) -> Any:

@@ -79,7 +79,7 @@ def fork(
         run.before = run_blocking(_state_after(rlm, name, at, with_answer=query is not None))
         if run.before["answer"] is not None and query is None and code is None:
             raise ConfigError(f"--at: run {name!r} has its answer in iteration {at}: give --query, --code, or another")
-        check_storage(run, run.before)
+        check_storage(storage, name, run.before)
         screen.say(f"model: {choice}")
         if new_name is None:
             run.name = invented_name(lambda name: _begin(run, name))
@@ -149,7 +149,8 @@ async def _write(run: Run, rlm: RLMGraph, cell: str | None) -> None:
 
     from rlm_graph.state import marked
 
-    values, node = dict(run.before), "truncate_observation"
+    values = {**run.before, "answer": None, "typed_answer": None, "last_question": False, "status": "running"}
+    node = "truncate_observation"
     if cell is not None:
         node = "generate_code"
         fence = "````" if "```" in cell else "```"
@@ -159,8 +160,5 @@ async def _write(run: Run, rlm: RLMGraph, cell: str | None) -> None:
             "cells": [cell],
             "codeless": 0,
             "iterations": values["iterations"] + 1,
-            "answer": None,
-            "typed_answer": None,
-            "last_question": False,
         }
     await rlm.aupdate_state(run.thread, values, as_node=node)

@@ -73,24 +73,23 @@ def resume(
         before = storage.values(name) or {}
         run = Run(name, found.named, beginning, config, storage, screen, output, way_on, decided or None, before)
         way_on.lead_to(name, storage.words)
-        is_finished = before.get("status") in FINISHED
+        is_begun = before.get("query", beginning.question) == beginning.question  # or it is a fork without its question
+        is_finished = is_begun and before.get("status") in FINISHED
         if decided and (is_finished or found.status != "waiting"):
             raise ConfigError(f"--answer, --approve, --reject: run {name!r} waits for nobody")
         if is_finished and not _is_raised(before, config):
             return tell_result(run, before, 0.0)
         screen.say(f"model: {choice}")
-        check_storage(run, before)
+        check_storage(storage, name, {"context": storage.contexts.open(beginning.context).to_state(), **before})
         rlm = run.graph()
         if not output.quiet:
             screen.say(_where(before), style="dim")
         if is_finished:
             run_blocking(_go_back(run, rlm))
-        return run.carry_out(rlm, None if before else begin_input(run))
-
-
-def begin_input(run: Run) -> dict[str, Any]:
-    """What a run begins with that was stopped before its first checkpoint."""
-    return {"query": run.beginning.question, "context": run.storage.contexts.open(run.beginning.context)}
+        question: dict[str, Any] = {"query": beginning.question}
+        if not before:  # it was stopped before its first checkpoint
+            question["context"] = storage.contexts.open(beginning.context)
+        return run.carry_out(rlm, None if before and is_begun else question)
 
 
 def _where(before: Mapping[str, Any]) -> str:
@@ -112,23 +111,20 @@ def _is_raised(before: Mapping[str, Any], config: Any) -> bool:
     return bool(limit > before["exhausted_at"] or (not limit and ran_out in _UNLIMITED_AT_ZERO))
 
 
-def check_storage(run: Run, state: Mapping[str, Any]) -> None:
-    """See that the context and the REPL's variables of a state are there, before anything is asked.
+def check_storage(storage: Storage, name: str, state: Mapping[str, Any]) -> None:
+    """See that the context and the REPL's variables of a run's state are there, before anything is asked.
 
     Raises:
         ContextError: the context, or a part of it, is gone or corrupt.
         REPLExecutionError: the variables are gone.
     """
-    context = state.get("context")
-    sha256 = run.beginning.context if context is None else ContextRef.from_state(context).sha256
-    contexts = run.storage.contexts
-    contexts.local_manifest(contexts.open(sha256))
-    snapshot = snapshot_of(state)
+    contexts, snapshot = storage.contexts, snapshot_of(state)
+    contexts.local_manifest(contexts.open(ContextRef.from_state(state["context"]).sha256))
     if snapshot is not None and not SnapshotStore(contexts.files).has(snapshot):
         raise REPLExecutionError(
-            f"the REPL's variables after iteration {state['iterations']} of run {run.name!r} are gone: "
-            f"{contexts.root} has no snapshot {snapshot}; is it the store that the run was begun with? From an earlier "
-            f"iteration: rlm-graph fork {run.name} --at N"
+            f"the REPL's variables after iteration {state['iterations']} of run {name!r} are gone: {contexts.root} has "
+            f"no snapshot {snapshot}; is it the store that the run was begun with? From an earlier iteration: "
+            f"rlm-graph fork {name} --at N"
         )
 
 
