@@ -42,6 +42,9 @@ bench: $(STAMP) ## the figures of the README, beside the official rlms
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/repl.py
 	$(BIN)/python benchmarks/guards.py
+	$(BIN)/python benchmarks/journal.py
+	$(BIN)/python benchmarks/durability.py
+	$(BIN)/python benchmarks/batched.py
 
 studio: $(STAMP) ## LangGraph Studio's server on this graph, offline
 	$(BIN)/langgraph dev --no-browser

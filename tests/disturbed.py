@@ -118,6 +118,9 @@ class Variant:
 
     asynchronous: bool = False
     durability: Literal["sync", "async"] | None = None
+    checkpoint_s: float = 0.0
+    """Seconds that each checkpoint takes longer."""
+
     another_host: bool = False
     """Whether each process has nothing of the one before but the databases and the context store."""
 
@@ -134,6 +137,7 @@ class Variant:
             home=str(folder / "home"),
             asynchronous=self.asynchronous,
             durability=self.durability,
+            checkpoint_s=self.checkpoint_s,
             **{
                 "store": str(folder / "store"),
                 "thread": "the long run",
@@ -144,19 +148,24 @@ class Variant:
         )
 
 
+SQLITE = Variant("sqlite")
+SLOW = Variant("sqlite, slow checkpoints", checkpoint_s=0.05)
+POSTGRES = Variant("postgres", "postgres")
+POSTGRES_ASYNC = Variant("postgres, async", "postgres", asynchronous=True, durability="sync")
 VARIANTS = [
-    Variant("sqlite"),
-    Variant("sqlite, each step waits for its checkpoint", durability="sync"),
+    SQLITE,
+    SLOW,
+    Variant("sqlite, waits for checkpoints", durability="sync"),
     Variant("sqlite, async", asynchronous=True),
-    Variant("postgres", "postgres"),
-    Variant("postgres, async", "postgres", asynchronous=True, durability="sync"),
+    POSTGRES,
+    POSTGRES_ASYNC,
     Variant("postgres, another host", "postgres", another_host=True),
 ]
 
 
 def leave_alone(survivors: Survivors, folder: Path, cells: Sequence[str]) -> Story:
     """A run without any disturbance."""
-    with Telling(survivors, VARIANTS[0].life(folder), cells, seed=0) as telling:
+    with Telling(survivors, SQLITE.life(folder), cells, seed=0) as telling:
         return telling.story(telling.finish())
 
 
@@ -203,10 +212,10 @@ class Telling:
         life = replace(self._life, number=self._lives, server=self.server.base_url, home=home, decision=decision)
         return self._survivors.start(life)
 
-    def wait(self, survivor: Survivor, requests: int) -> bool:
-        """Wait until it has made so many requests; False if it has ended before."""
+    def wait(self, survivor: Survivor, requests: int, *, of_turn: bool = False) -> bool:
+        """Wait until it has made so many requests, `of_turn`: and asks the root model; False if it ends before."""
         deadline = time.monotonic() + STUCK_S
-        arrived = self.models.arrival(survivor.life.number, requests)
+        arrived = self.models.arrival(survivor.life.number, requests, of_turn=of_turn)
         while not arrived.wait(0.02):
             if survivor.ended():
                 return False
@@ -237,7 +246,8 @@ class Telling:
             if self.chance.random() < 0.2:  # while it starts, or finds its place
                 ended = survivor.ended(within_s=self.chance.uniform(0, 1))
             else:
-                ended = not self.wait(survivor, self.chance.randint(1, 2 * requests))
+                of_turn = self.chance.random() < 0.3  # then the last steps' checkpoints may not be written yet
+                ended = not self.wait(survivor, self.chance.randint(1, 2 * requests), of_turn=of_turn)
                 ended = ended or survivor.ended(within_s=self.chance.choice([0, self.chance.uniform(0, 0.02)]))
             if not ended:
                 self.kill(survivor)

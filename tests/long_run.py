@@ -205,12 +205,13 @@ class Models:
         self._by_token: dict[str, Asked] = {}
         self._answers: Counter[str] = Counter()  # by digest of the prompt
         self._last_turn: Asked | None = None
-        self._awaited: tuple[int, int, threading.Event] = (0, 0, threading.Event())
+        self._awaited: tuple[int, int, bool, threading.Event] = (0, 0, False, threading.Event())
 
     async def root(self, request: Request) -> Reply:
         """The next cell."""
         turn = sum(message["role"] == "assistant" for message in request.messages)
-        reply = await self._answer(request, lambda token: f"```repl\n# {token}{self._cells[turn]}```")
+        cell = self._cells[turn]
+        reply = await self._answer(request, lambda token: f"```repl\n# {token}{cell}```", is_turn=True)
         self._last_turn = next(asked for asked in reversed(self.asked) if asked.token in reply.text)
         return reply
 
@@ -226,7 +227,7 @@ class Models:
         cell = f"question = {question!r}\n{CHILD_CELLS[turn]}"
         return await self._answer(request, lambda token: f"```repl\n# {token}\n{cell}\n```")
 
-    async def _answer(self, request: Request, reply: Callable[[str], str]) -> Reply:
+    async def _answer(self, request: Request, reply: Callable[[str], str], *, is_turn: bool = False) -> Reply:
         body = json.dumps(request.body, sort_keys=True)
         for token in _TOKEN.findall(body):
             self._by_token[token].proven = True
@@ -243,8 +244,8 @@ class Models:
         )
         self._by_token[asked.token] = asked
         self.asked.append(asked)
-        life, requests, arrived = self._awaited
-        if asked.life == life and self.count(life) >= requests:
+        life, requests, of_turn, arrived = self._awaited
+        if asked.life == life and self.count(life) >= requests and (is_turn or not of_turn):
             arrived.set()
         if self.is_holding and not request.system and "held" in request.text:
             await asyncio.Event().wait()
@@ -252,11 +253,14 @@ class Models:
         asked.sent_at = time.time()
         return Reply(text=reply(asked.token), delay_s=0.0)
 
-    def arrival(self, life: int, requests: int) -> threading.Event:
-        """What is set when a process has made so many requests; one such event at a time."""
+    def arrival(self, life: int, requests: int, *, of_turn: bool) -> threading.Event:
+        """What is set when a process has made so many requests, `of_turn`: and now asks the root model.
+
+        There is one such event at a time.
+        """
         arrived = threading.Event()
-        self._awaited = (life, requests, arrived)
-        if self.count(life) >= requests:
+        self._awaited = (life, requests, of_turn, arrived)
+        if self.count(life) >= requests and not of_turn:
             arrived.set()
         return arrived
 

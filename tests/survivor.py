@@ -13,14 +13,17 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
+from langchain_core.runnables import RunnableConfig
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.postgres import PostgresSaver
@@ -73,6 +76,9 @@ class Life:
     durability: str | None = None
     """LangGraph's durability; None is LangGraph's default."""
 
+    checkpoint_s: float = 0.0
+    """Seconds that each checkpoint takes longer, as on a slow disk (SQLite, sync): a kill loses the last ones."""
+
     environment: dict[str, str] = field(default_factory=dict)
     """Variables that it needs to find the store."""
 
@@ -97,7 +103,7 @@ SUB = "gpt-4.1-mini"
 
 def live(life: Life) -> dict[str, Any]:
     """Begin the run, or go on with it, and return its result."""
-    with _sync_saver(life.checkpoints) as saver, _rlm(life, saver) as rlm:
+    with _sync_saver(life) as saver, _rlm(life, saver) as rlm:
         config: Any = {"configurable": {"thread_id": life.thread}}
         state = rlm.get_state(config)
         if _has_ended(state):
@@ -151,13 +157,26 @@ def _kept(result: Any) -> dict[str, Any]:
     return {name: result.get(name) for name in RESULT} | ({"asked": asked} if asked else {})
 
 
+class SlowSaver(SqliteSaver):
+    """Checkpoints that take so many seconds longer."""
+
+    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+        super().__init__(connection)
+        self._seconds = seconds
+
+    def put(self, *checkpoint: Any) -> RunnableConfig:
+        """Write one."""
+        time.sleep(self._seconds)
+        return super().put(*checkpoint)
+
+
 @contextlib.contextmanager
-def _sync_saver(where: str) -> Iterator[BaseCheckpointSaver[Any]]:
-    if not where.startswith("postgresql:"):
-        with SqliteSaver.from_conn_string(where) as saver:
-            yield saver
+def _sync_saver(life: Life) -> Iterator[BaseCheckpointSaver[Any]]:
+    if not life.checkpoints.startswith("postgresql:"):
+        with contextlib.closing(sqlite3.connect(life.checkpoints, check_same_thread=False)) as connection:
+            yield SlowSaver(connection, life.checkpoint_s)
         return
-    with PostgresSaver.from_conn_string(where) as saver:
+    with PostgresSaver.from_conn_string(life.checkpoints) as saver:
         saver.setup()
         yield saver
 

@@ -172,6 +172,8 @@ def test_another_host_goes_on(cli: Cli, play: Play, text: str, tmp_path: Path, p
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RLM_GRAPH_HOME", str(tmp_path / "another host"))
         Path(text).unlink()
+        (run,) = json.loads(cli("runs", *places, "--json").out)["runs"]
+        assert (run["status"], run["iterations"], run["sub_calls"]) == ("stopped", 1, server.count("sub"))
         outcome = cli(*words[1:])
     assert (outcome.code, outcome.out) == (0, f"{READ}\n")
     assert set(counts(server).values()) == {1}

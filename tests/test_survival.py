@@ -18,6 +18,10 @@ from typing import Any, Literal
 
 import pytest
 from disturbed import (
+    POSTGRES,
+    POSTGRES_ASYNC,
+    SLOW,
+    SQLITE,
     STUCK_S,
     VARIANTS,
     Kill,
@@ -62,15 +66,18 @@ def short(survivors: Survivors, tmp_path_factory: pytest.TempPathFactory) -> Sto
 def test_a_run_that_is_killed_again_and_again_ends_as_if_left_alone(
     undisturbed: Story, survivors: Survivors, tmp_path: Path
 ) -> None:
-    """Its answer and totals are those of the run that is left alone, and only what was in flight is asked again."""
-    kill_again_and_again(survivors, VARIANTS[0], VARIANTS[0].life(tmp_path), undisturbed, kills=15)
+    """Its answer and totals are those of the run that is left alone, and only what was in flight is asked again.
+
+    The last checkpoints are not written yet when it is killed: it does the steps after them again, and pays nothing.
+    """
+    kill_again_and_again(survivors, SLOW, SLOW.life(tmp_path), undisturbed, kills=15)
 
 
 def test_a_run_can_be_killed_again_and_again_with_other_databases(
     short: Story, survivors: Survivors, tmp_path: Path, postgres_url: str
 ) -> None:
     """Async, with checkpoints and journal in Postgres."""
-    kill_again_and_again(survivors, VARIANTS[4], VARIANTS[4].life(tmp_path, postgres_url), short, kills=5)
+    kill_again_and_again(survivors, POSTGRES_ASYNC, POSTGRES_ASYNC.life(tmp_path, postgres_url), short, kills=5)
 
 
 @pytest.mark.parametrize("which", ["worker", "zygote"])
@@ -79,7 +86,7 @@ def test_a_run_whose_worker_is_killed_again_and_again_goes_on(
 ) -> None:
     """Somebody else kills the processes that run the cells. Not even what was in flight then is asked again."""
     seed = random.randrange(1_000_000)
-    with Telling(survivors, VARIANTS[0].life(tmp_path), short.cells, seed=seed) as telling:
+    with Telling(survivors, SQLITE.life(tmp_path), short.cells, seed=seed) as telling:
         survivor, requests = telling.live(), 0
         while telling.wait(survivor, requests := requests + telling.chance.randint(10, 20)):
             time.sleep(telling.chance.uniform(0, 0.02))
@@ -93,7 +100,7 @@ def test_a_database_that_is_restarted_is_waited_for(
     short: Story, survivors: Survivors, tmp_path: Path, postgres: PostgresServer, postgres_url: str
 ) -> None:
     """The journal's Postgres ends three times in the middle of a run, which loses nothing and asks nothing twice."""
-    life = replace(VARIANTS[0].life(tmp_path), journal=postgres_url)
+    life = replace(SQLITE.life(tmp_path), journal=postgres_url)
     with Telling(survivors, life, short.cells, seed=0) as telling:
         survivor = telling.live()
         for requests in (20, 50, 80):
@@ -107,7 +114,7 @@ def test_of_two_processes_that_resume_a_run_at_once_one_does_it(
     short: Story, survivors: Survivors, tmp_path: Path
 ) -> None:
     """The other is told, and asks nothing."""
-    with Telling(survivors, VARIANTS[0].life(tmp_path), short.cells, seed=0) as telling:
+    with Telling(survivors, SQLITE.life(tmp_path), short.cells, seed=0) as telling:
         first = telling.live()
         assert telling.wait(first, 50)
         telling.kill(first)
@@ -141,7 +148,7 @@ for part in parts:
     part.result()
 FINAL([len(learnt), wrong])
 """
-    with Telling(survivors, VARIANTS[0].life(tmp_path), [BEGIN + cell], seed=0) as telling:
+    with Telling(survivors, SQLITE.life(tmp_path), [BEGIN + cell], seed=0) as telling:
         telling.models.is_holding = True
         survivor = telling.live()
         assert telling.wait(survivor, 41)  # all but what follows the held ones
@@ -174,7 +181,7 @@ with ThreadPoolExecutor(3) as pool:
     list(pool.map(ask, [f'{i} in a thread at {time.time_ns()}' for i in range(6)]))
 FINAL([len(learnt), wrong])
 """
-    with Telling(survivors, VARIANTS[0].life(tmp_path), [BEGIN + cell], seed=0) as telling:
+    with Telling(survivors, SQLITE.life(tmp_path), [BEGIN + cell], seed=0) as telling:
         for requests in (4, 9, 14, 20):
             survivor = telling.live()
             telling.wait(survivor, requests)
@@ -243,7 +250,7 @@ for i in range(8):
     ask(f'{user} {i}')
 FINAL([user, len(learnt), wrong])
 """
-    life = VARIANTS[0].life(tmp_path, config={**CONFIG, "ask_user": True})
+    life = SQLITE.life(tmp_path, config={**CONFIG, "ask_user": True})
     with Telling(survivors, life, [BEGIN + cell], seed=0) as telling:
         [interruption] = telling.finish()["asked"]
         assert [request["text"] for request in interruption["rlm_requests"]] == ["Which one?"]
@@ -318,7 +325,7 @@ def test_a_run_outlives_its_database_and_its_process(
     short: Story, survivors: Survivors, tmp_path: Path, postgres: PostgresServer, postgres_url: str
 ) -> None:
     """Checkpoints and journal are in a Postgres that is stopped or killed; the process dies of that, or is killed."""
-    with Telling(survivors, VARIANTS[3].life(tmp_path, postgres_url), short.cells, seed=0) as telling:
+    with Telling(survivors, POSTGRES.life(tmp_path, postgres_url), short.cells, seed=0) as telling:
         for number in range(8):
             survivor = telling.live()
             if telling.wait(survivor, 8):

@@ -138,9 +138,9 @@ class Progress:
             self._show_output(event)
         elif event.type == "sub_call_start":
             turn.sub_calls += 1
-            self._sub_calls += 1
         elif event.type == "sub_call_end":
             turn.sub_calls_done += 1
+            self._sub_calls += 1
             turn.sub_calls_failed += detail["failed"]
         elif event.type == "final_answer":
             turn.answered = True
@@ -148,7 +148,7 @@ class Progress:
     def totals(self, state: Mapping[str, Any]) -> None:
         """The run's own figures, after each of its steps."""
         self._iterations = state.get("iterations", 0)
-        self._sub_calls = max(self._sub_calls, state.get("sub_calls", 0))
+        self._sub_calls = state.get("sub_calls", self._sub_calls)
         if "requests" in state:
             self._spent = {
                 "input_tokens": state["total_input_tokens"],
