@@ -117,6 +117,11 @@ class Ledger:
     _reserved: set[Reserved] = field(default_factory=set)
 
     @property
+    def reserved_usd(self) -> float:
+        """What the requests in flight may come to."""
+        return sum(one.usd for one in self._reserved)
+
+    @property
     def worked_s(self) -> float:
         """Seconds that the run has worked, pauses not counted."""
         return self.elapsed_s + time.monotonic() - self._opened_at

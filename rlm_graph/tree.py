@@ -85,17 +85,26 @@ class Tree:
             BudgetExceeded: there is not enough left for it.
             ModelError: one of its kinds. A failure of a sub-call is found again, as an answer is.
         """
-        key = place.key(kind, model.digest(messages))
-        entry = await self.answers.once(key, lambda: self._make(kind, model, messages, config))
+        made: list[tuple[Entry, AIMessage]] = []
+
+        async def make() -> Entry:
+            entry, reply = await self._make(kind, model, messages, config)
+            if reply is not None:
+                made.append((entry, reply))
+            return entry
+
+        entry = await self.answers.once(place.key(kind, model.digest(messages)), make)
         if entry.failed is not None:
             raise ModelError(entry.value)
-        return _read(entry.value)
+        return made[0][1] if made and made[0][0] is entry else _read(entry.value)
 
-    async def _make(self, kind: Kind, model: Model, messages: Sequence[BaseMessage], config: RunnableConfig) -> Entry:
+    async def _make(
+        self, kind: Kind, model: Model, messages: Sequence[BaseMessage], config: RunnableConfig
+    ) -> tuple[Entry, AIMessage | None]:
         is_sub_call = kind == "llm_query"
         meter = RequestMeter(self, model.name, is_sub_call=is_sub_call)
         if self.cache is not None and (cached := await self.cache.find(model, messages)) is not None:
-            return meter.entry(_written(cached))
+            return meter.entry(_written(cached)), cached
         try:
             reply = await model.ask(messages, config, meter=meter)
         except (ModelAuthError, UnknownModelError):
@@ -103,10 +112,10 @@ class Tree:
         except ModelError as error:
             if not is_sub_call:
                 raise  # it ends the run, and a new attempt may go better
-            return meter.entry(str(error), failed=type(error).__name__)
+            return meter.entry(str(error), failed=type(error).__name__), None
         if self.cache is not None:
             await self.cache.keep(model, messages, reply)
-        return meter.entry(_written(reply))
+        return meter.entry(_written(reply)), reply
 
     async def hold(self, model_name: str, estimate: Estimate) -> Reserved:
         """Hold back what a request may come to, as soon as there is room for it and nobody has to be asked.
@@ -121,14 +130,20 @@ class Tree:
                 f"a limit of money cannot be kept: the price of {model_name!r} is not known; give it "
                 f"(`prices={{{model_name!r}: Price(...)}}` of create_rlm), or set no max_usd and no approve_above_usd"
             )
-        usd = estimate.cost_usd or 0.0
-        while usd and self.approved_usd and (self.ledger.cost_usd or 0.0) + usd > self.approved_usd:
-            self.approved_usd = await self._approved_more()
         reserved = _most(estimate)
-        while not self.ledger.reserve(reserved):
-            self._waiting.append(given_back := asyncio.Event())
-            await given_back.wait()
+        while not (self._is_approved(reserved.usd) and self.ledger.reserve(reserved)):
+            if self.approved_usd and reserved.usd and (self.ledger.cost_usd or 0.0) + reserved.usd > self.approved_usd:
+                self.approved_usd = await self._approved_more()
+            else:
+                self._waiting.append(given_back := asyncio.Event())
+                await given_back.wait()
         return reserved
+
+    def _is_approved(self, usd: float) -> bool:
+        """Whether so much more can be spent without asking a person, beside what others in flight may come to."""
+        if not usd or not self.approved_usd:
+            return True
+        return (self.ledger.cost_usd or 0.0) + self.ledger.reserved_usd + usd <= self.approved_usd
 
     async def _approved_more(self) -> float:
         spent, limit = self.ledger.cost_usd or 0.0, self.approved_usd
