@@ -50,6 +50,9 @@ from rlm_graph.tool_loop import as_tools
 from rlm_graph.tools import Tools, UserTool
 from rlm_graph.tree import Tree
 
+DURABILITY_KEY = "__pregel_durability"
+"""Where LangGraph hands a run's durability down to nested graphs."""
+
 STEPS_LIMIT = 1_000_000
 """LangGraph's limit of steps, out of reach: an iteration takes three."""
 
@@ -158,7 +161,8 @@ def _child(parts: Parts, *, depth: int) -> AskChild | None:
     child = _wire(nodes, name=f"rlm_query_{depth}", checkpointer=False)
 
     async def ask_child(prompt: str, context: Any, key: Key, tree: Tree, config: RunnableConfig) -> str:
-        own = with_configurable(config, {TREE_KEY: tree, PATH_KEY: child_path(key)})
+        # Without a checkpointer of its own it could not keep the durability that LangGraph hands down to it.
+        own = with_configurable(config, {TREE_KEY: tree, PATH_KEY: child_path(key), DURABILITY_KEY: "async"})
         try:
             result = await child.ainvoke({"query": prompt, "context": context}, own)
         except (ConfigError, ContextError) as error:  # an empty question or context: the code can mend that

@@ -19,6 +19,7 @@ Decisions, one for the only request, or a dict of them by the requests' ids:
 
 from __future__ import annotations
 
+import contextvars
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class Desk:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        self._node = contextvars.copy_context()  # a child's node has no resume values: they are those of the run's node
         self._rounds = 0
         self._has_read = False
         self._decided: dict[str, Decision] = {}
@@ -115,7 +117,7 @@ class Desk:
             self._rounds += 1
             requests = interruption["rlm_requests"]
             try:
-                self._decided |= decisions(requests, interrupt(interruption))
+                self._decided |= decisions(requests, self._node.run(interrupt, interruption))
             except BadDecisionError as error:
                 self._error = str(error)
             else:
@@ -143,7 +145,7 @@ class Desk:
             interruption["error"] = self._error
         await self._answers.record(_round_key(self._rounds), Entry(json.dumps(interruption)))
         try:
-            interrupt(interruption)
+            self._node.run(interrupt, interruption)
         except GraphBubbleUp as bubble:
             return bubble
         raise AssertionError("LangGraph has a resume value for a round that was never asked")

@@ -227,7 +227,7 @@ FINAL([lanes, told, llm_query_batched([f'{{told}} {{i}}' for i in range(4)])])
         rlm = make_rlm([f"```repl{cell}```"], sub, **durable, config=settings)
         result = rlm.invoke({"query": "?", "context": "text"}, config)
         texts = []
-        while "__interrupt__" in result:
+        while "__interrupt__" in result and len(texts) < 10:
             asked = result["__interrupt__"][0].value["rlm_requests"]
             texts += [request["text"] for request in asked]
             decisions = {request["id"]: f"told {request['text']}" for request in reversed(asked)}
