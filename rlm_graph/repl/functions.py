@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from rlm_graph.repl import schema as schemas
 from rlm_graph.repl.calls import Host, SubCallError, ToolError
@@ -20,7 +20,21 @@ MAX_PROMPT_CHARS = 100_000_000
 Function = Callable[..., Any]
 
 
-def asking(host: Host) -> dict[str, Function]:
+class Calls(Protocol):
+    """Who takes calls: the host, or run-ahead in front of it."""
+
+    def ask(self, function: str, text: str, options: Mapping[str, Any], /) -> int:
+        """Start a call; returns its id."""
+
+    def result(self, call_id: int, /) -> str:
+        """Wait for the answer to a call.
+
+        Raises:
+            Exception: the call failed.
+        """
+
+
+def asking(host: Calls) -> dict[str, Function]:
     """The functions that every REPL has, by name."""
 
     def llm_query(prompt: str, model: str | None = None, *, schema: Any = None) -> Any:
@@ -148,7 +162,7 @@ class Form:
         raise SubCallError(f"the answer is not as the schema says: {why}")
 
 
-def _results(host: Host, ids: Sequence[int], form: Form, return_errors: bool) -> list[Any]:
+def _results(host: Calls, ids: Sequence[int], form: Form, return_errors: bool) -> list[Any]:
     """The answers to several calls, in their order.
 
     Raises:

@@ -22,6 +22,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from types import CodeType
 from typing import Any
 
 from rlm_graph.repl import wire
@@ -31,6 +32,7 @@ from rlm_graph.repl.describe import bounded_repr, describe
 from rlm_graph.repl.functions import Added, as_text, asking
 from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.policy import build_builtins, compile_cell
+from rlm_graph.repl.run_ahead import HOOK, RunAhead
 from rlm_graph.repl.snapshot import ContextIndex, Snapshots
 
 MAX_STDOUT_CHARS = 200_000
@@ -112,9 +114,10 @@ class Repl:
         self._submitted: Any = _NOTHING
         self._left_out: dict[str, str] = {}  # variables that are not saved, and why
         self._added = Added(host)
+        self._run_ahead = RunAhead(host, alarm)
         self._offered: dict[str, Any] = {}  # what the run adds: tools, `ask_user`, `history`
         self._functions: dict[str, Any] = {
-            **asking(host),
+            **asking(self._run_ahead),
             "FINAL": self._final(),
             "FINAL_VAR": self._final_var(),
             "SUBMIT": self._submit(),
@@ -124,15 +127,17 @@ class Repl:
         )
         builtins |= {error.__name__: error for error in CALL_ERRORS}
         builtins |= self._functions
+        builtins[HOOK] = self._run_ahead.hook()
         self._builtins, self._standard = builtins, dict(builtins)
         self._namespace: dict[str, Any] = {"__builtins__": builtins, "__name__": "__main__"}
         self._namespace |= {"context": context, "answer": _blank_answer()}
+        self._run_ahead.use(self._namespace, builtins, self._functions)
         self._ambient = Ambient()
         self._snapshots = Snapshots(
             context=index,
             reserved=self._standard,
             importer=builtins["__import__"],
-            compile_cell=compile_cell,
+            compile_cell=self._compile,
             added=self._added,
         )
 
@@ -243,6 +248,7 @@ class Repl:
         self._output.clear()
         self._errors.clear()
         self._host.begin_cell(ahead=ahead, calls_left=calls_left)
+        self._run_ahead.begin_cell()
         self._submitted = _NOTHING
         before = {name: id(value) for name, value in self._variables().items()}
         error: str | None = None
@@ -317,12 +323,13 @@ class Repl:
         self._cells = loaded.cells
         for number, source in loaded.sources.items():
             _remember_source(f"<cell {number}>", source)
+            self._run_ahead.learn(source)
         self._host.send({"kind": "restored"}, json.dumps(loaded.lost).encode())
 
     def _execute(self, code: str, filename: str) -> str | None:
         _remember_source(filename, code)
         try:
-            compiled = compile_cell(code, filename)
+            compiled = self._compile(code, filename)
             self._snapshots.note_cell(self._cells, code, compiled)
             exec(compiled, self._namespace)  # noqa: S102 - what a REPL is for
         except Submitted:
@@ -333,7 +340,12 @@ class Repl:
             return f"SystemExit: {exit_.code!r}: the cell ended here; the REPL goes on."
         except BaseException as error:
             return _traceback(error)
+        finally:
+            self._run_ahead.end_cell()
         return None
+
+    def _compile(self, source: str, filename: str) -> CodeType:
+        return compile_cell(source, filename, self._run_ahead.prepare)
 
     def _answer(self) -> str | None:
         """What the cell submitted, in any of the forms that models know; None if it did not."""

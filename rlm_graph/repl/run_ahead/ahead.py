@@ -67,6 +67,11 @@ class RunAhead:
         for number, site in enumerate(place_hooks(tree, text, self._names)):
             self._sites[filename, number] = site
 
+    def learn(self, source: str) -> None:
+        """Take note of what asks, in a cell that was run before."""
+        if any(name in source for name in self._names):
+            self._names = names_that_ask(ast.parse(source), self._names)
+
     # One cell. ------------------------------------------------------------------------------------------------------
 
     def begin_cell(self) -> None:
@@ -112,6 +117,8 @@ class RunAhead:
             frame = scout.module
             if site.function is not None:
                 frame = Frame(scout.scope(site.function), real=dict(place.f_locals))
+                if frame.scope.is_generator:  # whoever takes its items may stop at any of them
+                    return
             plan.begin(scout.suite(site.rest, frame))
             if plan.is_promising:
                 site.tries_in_vain = 0

@@ -9,13 +9,16 @@ from rlm_graph.context.document import Document
 from rlm_graph.repl.calls import BudgetExceeded, SubCallError
 from rlm_graph.repl.functions import MAX_PROMPT_CHARS, Form
 from rlm_graph.repl.run_ahead import kinds
-from rlm_graph.repl.run_ahead.expressions import Point
+from rlm_graph.repl.run_ahead.expressions import Point, Shield
 from rlm_graph.repl.run_ahead.invocations import Ask, Invocations
-from rlm_graph.repl.run_ahead.kinds import CONTAINERS, NONE, PLAIN, STR, Kind, of_type
+from rlm_graph.repl.run_ahead.kinds import CONTAINERS, PLAIN, STR, Kind, of_type
 from rlm_graph.repl.run_ahead.memory import Stop, Unfit
 from rlm_graph.repl.run_ahead.plan import Entry, Plan
 from rlm_graph.repl.run_ahead.pure import is_pure
-from rlm_graph.repl.run_ahead.unknown import Answer, Frozen, Unknown
+from rlm_graph.repl.run_ahead.unknown import Answer, Condition, Frozen, Unknown
+
+Read = Callable[[str], Any]
+"""What makes a value of the text of an answer."""
 
 FAILURES: tuple[type[Exception], ...] = (SubCallError, BudgetExceeded, ValueError)
 """What a call may raise in the code."""
@@ -42,7 +45,7 @@ class Asking:
     def _llm_query(self, scout: Invocations, arguments: list[Any], named: Mapping[str, Any]) -> Any:
         prompt, model, schema = _bound(arguments, named, 2, "prompt", "model", "schema")
         form, kind = self._form(scout, model, schema)
-        return self._one(scout, "llm_query", prompt, form.options, kind, read=form.read if schema is not None else None)
+        return self._one(scout, "llm_query", prompt, form.options, kind, form.read if schema is not None else None)
 
     def _rlm_query(self, scout: Invocations, arguments: list[Any], named: Mapping[str, Any]) -> Any:
         prompt, context = _bound(arguments, named, 2, "prompt", "context")
@@ -114,34 +117,46 @@ class Asking:
     # What they ask. -------------------------------------------------------------------------------------------------
 
     def _several(
-        self, scout: Invocations, calls: Sequence[tuple[str, Any, Any]], kind: Kind, read: Any, return_errors: Any
+        self,
+        scout: Invocations,
+        calls: Sequence[tuple[str, Any, Any]],
+        kind: Kind,
+        read: Read | None,
+        return_errors: Any,
     ) -> Any:
         if type(return_errors) is not bool and return_errors is not None:
             raise Stop("`return_errors` that is not known")
-        entries: list[Entry] = []
-        answers = []
-        for function, text, options in calls:
-            answer = self._one(
-                scout, function, text, options, kind, read=read, entries=entries, tolerates=return_errors
-            )
-            answers.append(Unknown(OR_ERROR) if return_errors else answer)
+        conditions = scout.conditions()  # those of all: the code asks them all before it waits for one
+        entries = [self._add(scout, *call, kind, read, conditions) for call in calls]
         for entry in entries:
             entry.last = entries[-1].number
-        return answers
+            entry.is_tolerated = bool(return_errors)
+        if return_errors:
+            return [Unknown(OR_ERROR) for _ in entries]
+        for entry in entries:
+            self._points(scout, entry.answer, conditions)
+        return [entry.answer for entry in entries]
 
     def _one(
+        self, scout: Invocations, function: str, text: Any, options: Any, kind: Kind, read: Read | None = None
+    ) -> Unknown:
+        """Ask once."""
+        conditions = scout.conditions()
+        entry = self._add(scout, function, text, options, kind, read, conditions)
+        self._points(scout, entry.answer, conditions)
+        return entry.answer
+
+    def _add(
         self,
         scout: Invocations,
         function: str,
         text: Any,
         options: Any,
         kind: Kind,
-        *,
-        read: Callable[[str], Any] | None = None,
-        entries: list[Entry] | None = None,
-        tolerates: Any = False,
-    ) -> Unknown:
-        """Ask once."""
+        read: Read | None,
+        conditions: Sequence[Condition],
+    ) -> Entry:
+        """Put a call into the plan."""
         if scout.no_asking:
             raise Stop("a call that may not be reached")
         if isinstance(text, Unknown):
@@ -152,34 +167,27 @@ class Asking:
         else:
             text = str.__str__(text)
         scout.steps = 0
-        if scout.uncounted:
-            self._plan.uncountable()
-            return Unknown(kind)
         answer = Answer(kind)
+        number = self._plan.uncountable() if scout.uncounted else self._plan.number()
         entry = Entry(
-            self._plan.number(),
+            number,
             function,
             text,
             options,
             answer=answer,
-            conditions=scout.conditions(),
+            conditions=conditions,
             shields=scout.shields,
             ways=scout.ways,
             read=read,
         )
-        entry.is_tolerated = bool(tolerates)
-        answer.is_knowable = options is not None and (not isinstance(text, Unknown) or text.is_knowable)
+        is_knowable = options is not None and (not isinstance(text, Unknown) or text.is_knowable)
+        answer.is_knowable = is_knowable and not scout.uncounted
         answer.is_knowable = self._plan.add(entry)
-        if entries is not None:
-            entries.append(entry)
-        if not tolerates:
-            self._points(scout, answer)
-        return answer
+        return entry
 
-    def _points(self, scout: Invocations, answer: Answer) -> None:
+    def _points(self, scout: Invocations, answer: Answer, conditions: tuple[Condition, ...]) -> None:
         """It may fail, and the code may catch that."""
-        inner: list[Any] = []
-        conditions = scout.conditions()
+        inner: list[Shield] = []
         for shield in reversed(scout.shields):
             caught = [shield.catches(error) is not None for error in FAILURES]
             if any(caught):
@@ -206,6 +214,3 @@ def _is_simple(scout: Invocations, schema: Any) -> bool:
     if type(schema) in (list, tuple):
         return all(_is_simple(scout, value) for value in schema)
     return scout.memory.is_plain(schema) or is_pure(schema) or type(schema) is type(list[str])
-
-
-__all__ = ["NONE", "Asking"]

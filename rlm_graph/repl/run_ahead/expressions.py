@@ -248,6 +248,12 @@ class Expressions:
                 return table[name]
         return UNSET
 
+    def _find_here(self, place: Frame, name: str) -> Any:
+        """The value of a variable of this frame, or of the cell."""
+        if place is not self.module:
+            return UNSET if place.real is None else place.real.get(name, UNSET)
+        return self._namespace.get(name, self._builtins.get(name, UNSET))
+
     def bind(self, frame: Frame, name: str, value: Any) -> None:
         """Give a variable a value, in the frame that it belongs to."""
         place: Frame | None = frame
@@ -265,6 +271,8 @@ class Expressions:
             raise Stop(f"`{name}` of a function around a real one is bound")
         if place is not self.module:
             self.written.add(name)
+        if name not in place.values:  # what it was is what it will be on ways on which it is not bound
+            place.values[name] = self._find_here(place, name)
         self.memory.bind(place.values, name, value)
 
     def scope(self, node: Function | ast.expr) -> Scope:

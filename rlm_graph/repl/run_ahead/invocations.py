@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MappingProxyType
 from typing import Any
 
@@ -23,6 +24,7 @@ from rlm_graph.repl.run_ahead.expressions import (
     Expressions,
     Item,
     Many,
+    Shield,
     Steps,
     Stream,
     View,
@@ -48,7 +50,7 @@ from rlm_graph.repl.run_ahead.kinds import (
 from rlm_graph.repl.run_ahead.memory import Stop
 from rlm_graph.repl.run_ahead.patterns import groups
 from rlm_graph.repl.run_ahead.pure import METHODS, TYPES, is_pure
-from rlm_graph.repl.run_ahead.unknown import Unknown, clock, may_change
+from rlm_graph.repl.run_ahead.unknown import Condition, Unknown, clock, may_change
 
 MAX_CALLS = 25
 """Functions of the code inside of each other."""
@@ -57,6 +59,18 @@ _SEARCHES = tuple(LISTED["re"][name] for name in ("search", "match", "fullmatch"
 
 Ask = Callable[["Invocations", list[Any], Mapping[str, Any]], Any]
 """A function of the REPL that asks the host, as the scout knows it: asks, and gives what will be given."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the scout is in the middle of."""
+
+    guards: tuple[Condition, ...]
+    shields: tuple[Shield, ...]
+    ways: tuple[Shield, ...]
+    uncounted: int
+    calls: int
+    no_asking: bool
 
 
 class Invocations(Expressions):
@@ -70,6 +84,17 @@ class Invocations(Expressions):
 
     no_asking = False
     """It is not certain that the code gets here, nor will it be known."""
+
+    def standing(self) -> Standing:
+        """Where the scout stands."""
+        return Standing(
+            tuple(self.guards), tuple(self.shields), tuple(self.ways), self.uncounted, self.calls, self.no_asking
+        )
+
+    def stand(self, standing: Standing) -> None:
+        """Go back to where the scout stood, after an exception in between."""
+        self.guards, self.shields, self.ways = list(standing.guards), list(standing.shields), list(standing.ways)
+        self.uncounted, self.calls, self.no_asking = standing.uncounted, standing.calls, standing.no_asking
 
     def call(self, node: ast.Call, frame: Frame) -> Steps:
         """What a call gives."""

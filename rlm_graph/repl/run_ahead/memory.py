@@ -401,7 +401,7 @@ _NEVER_KNOWN = _NeverKnown()
 
 def _is_as_before(old: Any, new: Any) -> bool:
     """Is of two values the same certain?"""
-    if not (isinstance(old, Unknown) and isinstance(new, Unknown)) or old.kind != new.kind:
+    if not (isinstance(old, Unknown) and isinstance(new, Unknown)) or old.is_knowable or old.kind != new.kind:
         return False
     return set(map(id, old.aliases)) == set(map(id, new.aliases))
 

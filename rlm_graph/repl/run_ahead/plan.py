@@ -128,7 +128,6 @@ class Plan:
         self._found = 0  # calls that the code may make, up to where the scout is
         self._direct = 0  # of those in the queue, the ones that were certain at once
         self._queue: deque[Entry] = deque()
-        self._by_key: dict[Key, list[Entry]] = {}
         self._asked: dict[int, Entry] = {}
         self._ready: list[Entry] = []
         self._live = 0  # of those in the queue, the ones that do not wait
@@ -155,19 +154,19 @@ class Plan:
             raise Stop("no calls are left")
         return self._found
 
-    def uncountable(self) -> None:
-        """The code makes any number of calls here.
+    def uncountable(self) -> int:
+        """The number of calls of which it is not known how many there are.
 
         Raises:
             Stop: the run has a limit.
         """
-        self._blind = True
         if self._left is not None:
             raise Stop("any number of calls, where their number is limited")
+        return self._found
 
     def add(self, entry: Entry) -> bool:
         """Take a call that the scout has found; False: it cannot be told ahead."""
-        if any(shield.failed is not None for shield in entry.ways):
+        if any(shield.failed is not None for shield in entry.ways):  # the code has gone another way
             return False
         if not entry.answer.is_knowable or not all(condition.is_knowable for condition in entry.conditions):
             self._blind = True
@@ -237,7 +236,6 @@ class Plan:
         entry.key = key_of(entry.function, text, options)
         self._live += 1
         self._make_ready(entry)
-        insort(self._by_key.setdefault(entry.key, []), entry)
 
     def _make_ready(self, entry: Entry) -> None:
         entry.state = State.READY
@@ -336,34 +334,22 @@ class Plan:
         entry.state = State.GONE
         self._direct -= entry.is_direct
         entry.is_direct = False
-        same = self._by_key.get(entry.key)
-        if same is not None and entry in same:
-            same.remove(entry)
-            if not same:
-                del self._by_key[entry.key]
 
     # The code's side. -----------------------------------------------------------------------------------------------
 
     def take(self, function: str, text: str, options: Mapping[str, Any]) -> Entry | None:
-        """The call that the code has reached; None if it is none of these. Those before it are passed.
+        """The call that the code has reached; None if it is none of these, but one that cannot be told ahead.
 
-        A call that has been asked has an id; one that has not gets it from the caller.
+        All that the code has passed is known by now, so it can be the first that is certain only. A call that has been
+        asked has an id; one that has not gets it from the caller.
         """
-        try:
-            found = self._by_key.get(key_of(function, text, options))
-        except (TypeError, ValueError, RecursionError):  # a context that is no JSON: the host refuses it
-            found = None
-        if not found:
+        entry = next((one for one in self._queue if one.state is not State.WAITING), None)
+        if entry is None or entry.key != key_of(function, text, options):
             if not self._blind:  # the scout has been wrong
                 self._cut(0)
             return None
-        entry = found[0]
-        passed = []
-        for one in self._queue:
-            if one is entry:
-                break
-            passed.append(one)
-        self._drop(passed)
+        while (passed := self._queue[0]) is not entry:
+            self._drop([passed])
         self._queue.popleft()
         self._asked.pop(entry.id, None)
         self._remove(entry)
@@ -372,10 +358,10 @@ class Plan:
 
 def key_of(function: str, text: str, options: Mapping[str, Any]) -> Key:
     """What a call is known by."""
-    return function, text, _to_json(options) if options else ""
+    try:
+        return function, text, _to_json(options) if options else ""
+    except (TypeError, ValueError, RecursionError):  # a context that is no JSON: the host refuses it
+        return function, text, "-"
 
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
-
-
-__all__ = ["Entry", "Plan"]

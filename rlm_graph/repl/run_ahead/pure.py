@@ -16,6 +16,7 @@ from typing import Any
 
 from rlm_graph.repl.facades.listed import LISTED
 from rlm_graph.repl.guards import Facade
+from rlm_graph.repl.run_ahead.kinds import CONTAINERS
 
 _METHODS = """
     strip lstrip rstrip lower upper title capitalize casefold swapcase replace removeprefix removesuffix zfill ljust
@@ -63,6 +64,8 @@ def _functions() -> frozenset[Any]:
     found.add(LISTED["itertools"]["chain"].from_iterable)
     return frozenset(found)
 
+
+_IN_MODULES = frozenset(name for names in _MODULES.values() for name in names.split())
 
 FUNCTIONS: frozenset[Any] = _functions()
 """Functions and classes that only give a value, if what they are given is plain."""
@@ -115,16 +118,14 @@ class Native:
     def accepts(self, values: Sequence[Any], is_plain: Callable[[Any], bool]) -> bool:
         """May it be evaluated with these values?"""
         modules = {at for at, value in enumerate(values) if isinstance(value, Facade)}
-        if not all(at in modules or is_plain(value) or is_pure(value) for at, value in enumerate(values)):
-            return False
         for at, name in self.attributes:
-            if at in modules:
+            if at in modules and is_pure(values[at].__dict__.get(name)):
                 modules.discard(at)
-                if not is_pure(values[at].__dict__.get(name)):
-                    return False
-            elif name not in METHODS:
+            elif at in modules or name not in METHODS:
                 return False
-        return not modules
+        others = [value for value in values if not isinstance(value, Facade) and not is_pure(value)]
+        others.sort(key=lambda value: type(value) in CONTAINERS)  # to look into a long list takes time
+        return not modules and all(map(is_plain, others))
 
 
 TYPES = frozenset((str, bytes, int, float, bool, list, tuple, dict, set, frozenset, range, type(None)))
@@ -193,6 +194,8 @@ class _Reader:
             return False
         value, name = function.value, function.attr
         if isinstance(value, ast.Name) and value.id not in bound:
+            if name not in METHODS and name not in _IN_MODULES:
+                return False
             self.is_pure(value, bound)
             self.attributes.append((self.names[value.id], name))
             return True

@@ -476,9 +476,14 @@ class Scout(Invocations):
     # try. -----------------------------------------------------------------------------------------------------------
 
     def _try(self, node: ast.Try, frame: Frame) -> Steps:
-        result = yield from self._tried(node, frame) if node.handlers else self.suite(node.body, frame)
         if not node.finalbody:
-            return result
+            return (yield from self._tried(node, frame))
+        shields, self.shields = self.shields, []  # what is raised through `finally` is not followed
+        try:
+            result = yield from self._tried(node, frame) if node.handlers else self.suite(node.body, frame)
+        except CodeError as error:
+            raise Stop("`finally` after an exception") from error
+        self.shields = shields
         if isinstance(result, Split):
             raise Stop("`finally` after two ways")
         last = yield from self.suite(node.finalbody, frame)
@@ -487,18 +492,16 @@ class Scout(Invocations):
     def _tried(self, node: ast.Try, frame: Frame) -> Steps:
         shield = Shield(tuple(self._caught(handler.type, frame) for handler in node.handlers))
         self.memory.open()
-        before = (len(self.guards), len(self.ways), self.uncounted, self.memory.depth, self.calls)
+        depth, standing = self.memory.depth, self.standing()
         self.shields.append(shield)
         self.ways.append(shield)
         try:
             result = yield from self.suite(node.body, frame)
         except CodeError as error:
-            now = (len(self.guards), len(self.ways) - 1, self.uncounted, self.memory.depth, before[4])
-            if now != before or shield.points:
+            is_certain = tuple(self.guards) == standing.guards and self.uncounted == standing.uncounted
+            if not is_certain or self.memory.depth != depth or shield.points:
                 raise Stop("an exception where it is not certain that the code gets there") from error
-            self.calls = before[4]
-            del self.shields[self.shields.index(shield) :]
-            self.ways.pop()
+            self.stand(standing)
             self.memory.close()
             return (yield from self._handled(node, shield, error, frame))
         self.shields.pop()
@@ -522,7 +525,7 @@ class Scout(Invocations):
         fine = Way(Is(raised, NOTHING_RAISED), None, {}, waits=shield.has_operations, shields=(shield,))
         ways = self.ways_of(result, fine)
         body = [way.change for way in ways]
-        depth, guards, shields = self.memory.depth, len(self.guards), len(self.ways)
+        depth, standing = self.memory.depth, self.standing()
         for at, handler in enumerate(node.handlers):
             condition = Is(raised, at)
             for change in body:
@@ -542,7 +545,7 @@ class Scout(Invocations):
                 self.memory.drop_to(depth)
                 self._give_up([(shield, at)])
                 new = []
-            del self.guards[guards:], self.ways[shields:]
+            self.stand(standing)
             ways += new
         return self.settled(ways)
 
