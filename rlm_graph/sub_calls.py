@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
-from typing import Any
+from typing import Any, get_type_hints
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -262,3 +262,10 @@ class SubCalls:
         key = self._place.key("ask_user", digest(question))
         request_id = f"question-{child_path(key)[:16]}"
         return str(await self._tree.ask_person({"id": request_id, "kind": "ask_user", "text": question}))
+
+
+# LangChain reads a tool's annotations at each call, and compiles those that are text, as all in this file are.
+SubCalls._llm_query.__annotations__ = get_type_hints(SubCalls._llm_query)  # noqa: SLF001 - our own
+
+
+__all__ = ["AskChild", "NoChildAnswer", "SubCallRefused", "SubCalls"]

@@ -949,13 +949,14 @@ class Expressions:
         if stream.depth not in (None, depth):
             raise Stop("an iterator is used where it is not certain that the code gets there")
         while True:
+            shields, ways = self.shields, len(self.ways)
             try:
                 step = next(stream.steps)
             except StopIteration:
                 return None
             if step is not None:
-                if depth != self.memory.depth:
-                    raise Stop("a generator that may yield, or not")
+                if depth != self.memory.depth or self.shields is not shields or len(self.ways) != ways:
+                    raise Stop("a generator that may yield, or not, or in a `try`")
                 return step
             yield
 
