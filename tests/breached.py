@@ -19,7 +19,7 @@ from typing import Any
 from rlm_graph.repl import worker, zygote
 
 
-def _compile(source: str, filename: str) -> CodeType:
+def _compile(source: str, filename: str, prepare: object = None) -> CodeType:
     return compile(source, filename, "exec")
 
 

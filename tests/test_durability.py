@@ -254,7 +254,8 @@ def test_the_cache(
 ) -> None:
     """How many requests two runs with the same three prompts make, one of them asked twice; hits are counted."""
     temperature = 0.5 if sampled else 0.0
-    config = RLMConfig(temperature=temperature, sub_temperature=temperature, **settings)
+    # One after the other: calls that run at once all ask.
+    config = RLMConfig(temperature=temperature, sub_temperature=temperature, run_ahead=False, **settings)
     program = "xs = [llm_query('a'), llm_query('b')]\nxs.append(llm_query('a'))\nFINAL(xs)"
     rlm = make_rlm(
         turns(code(program)), echo, config=config, journal=tmp_path / "j.sqlite", checkpointer=InMemorySaver()
