@@ -33,7 +33,7 @@ SETUP = """
     from rlm_graph import ContextStore, RLMConfig, create_rlm
     from rlm_graph.testing import Reply, ScriptedServer
     folder, breaks_off, calls = Path(sys.argv[1]), sys.argv[2] == "begin", int(sys.argv[3])
-    config = RLMConfig(max_iterations=1000, max_sub_calls=1_000_000, max_concurrency=64)
+    config = RLMConfig(max_sub_calls=1_000_000, max_concurrency=64, run_ahead=False)
     thread = {"configurable": {"thread_id": "the run"}}
 
     def root(request):

@@ -70,6 +70,11 @@ class Answers:
         """Whether an answer has come that is not in the journal yet."""
         return bool(self._committing)
 
+    @property
+    def has_some(self) -> bool:
+        """Whether anything has been answered, in this attempt or, once the step is open, in an earlier one."""
+        return bool(self._known)
+
     def find(self, key: Key) -> Entry | None:
         """The answer under a key, if there is one, once the step is open."""
         return self._known.get(key)
@@ -143,11 +148,15 @@ class Place:
         self.cell = cell
         self._seen: Counter[tuple[Kind, str]] = Counter()
 
+    def next_key(self, kind: Kind, digest: str) -> Key:
+        """What `key` would give."""
+        return Key(self.path, self.cell, kind, digest, self._seen[kind, digest])
+
     def key(self, kind: Kind, digest: str) -> Key:
         """The key of the next request with that digest."""
-        occurrence = self._seen[kind, digest]
+        key = self.next_key(kind, digest)
         self._seen[kind, digest] += 1
-        return Key(self.path, self.cell, kind, digest, occurrence)
+        return key
 
 
 def child_path(key: Key) -> str:

@@ -155,7 +155,16 @@ class SubCalls:
             )
         if model is not None and model not in self._models:
             raise SubCallRefused("value", prompts.no_such_model(model, list(self._models)))
+        if schema is None and not self._sub_tools:
+            # What an earlier attempt at the cell was answered is no new call of a tool: a thousand come back at once.
+            asked = [HumanMessage(prompts.sendable(prompt))]
+            found = self._tree.find(self._place, "llm_query", self._chosen(model).model, asked)
+            if found is not None:
+                return str(found.text)
         return str(await self._tool.ainvoke({"prompt": prompt, "model": model, "answer_schema": schema}, self._config))
+
+    def _chosen(self, model: str | None) -> Askable:
+        return self._models[model] if model is not None else next(iter(self._models.values()))
 
     @cached_property
     def _tool(self) -> StructuredTool:
@@ -170,7 +179,7 @@ class SubCalls:
         model: str | None = None,
         answer_schema: dict[str, Any] | None = None,
     ) -> str:
-        chosen = self._models[model] if model is not None else next(iter(self._models.values()))
+        chosen = self._chosen(model)
         tagged: RunnableConfig = {**config, "tags": [*(config.get("tags") or []), NO_STREAM_TAG]}
         loop = self._loop(chosen)
 

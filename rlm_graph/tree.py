@@ -76,6 +76,17 @@ class Tree:
             await self.safe_point.wait_for_ever()
         return decision
 
+    def find(self, place: Place, kind: Kind, model: Model, messages: Sequence[BaseMessage]) -> AIMessage | None:
+        """A reply that an earlier attempt at the step has left; None if it has to be asked for."""
+        if not self.answers.has_some:
+            return None
+        digest = model.digest(messages)
+        entry = self.answers.find(place.next_key(kind, digest))
+        if entry is None or entry.failed is not None:
+            return None
+        place.key(kind, digest)
+        return _read(entry.value)
+
     async def ask(
         self, place: Place, kind: Kind, model: Model, messages: Sequence[BaseMessage], config: RunnableConfig
     ) -> AIMessage:

@@ -20,54 +20,80 @@ def ask(chunk, question="What is it?"):
 """
 
 ALL_AT_ONCE: dict[str, tuple[int, str]] = {
-    "for over a list": (12, """
+    "for over a list": (
+        12,
+        """
 answers = []
 for chunk in chunks:
     answers.append(llm_query(f"Summarize: {chunk}"))
-"""),
-    "for over a range": (12, """
+""",
+    ),
+    "for over a range": (
+        12,
+        """
 answers = []
 for i in range(len(context)):
     answers.append(llm_query("Summarize: " + context[i]))
-"""),
-    "enumerate": (12, """
+""",
+    ),
+    "enumerate": (
+        12,
+        """
 answers = []
 for i, chunk in enumerate(chunks, 1):
     print(f"{i}/{len(chunks)}")
     answer = llm_query(f"Part {i}: {chunk}")
     print(answer[:10])
     answers.append(answer)
-"""),
-    "zip": (12, """
+""",
+    ),
+    "zip": (
+        12,
+        """
 out = []
 for chunk, row in zip(chunks, rows):
     out.append((row["id"], llm_query(f"{row['id']}: {chunk}")))
-"""),
-    "items": (12, """
+""",
+    ),
+    "items": (
+        12,
+        """
 summaries = {}
 for name, doc in docs.items():
     summaries[name] = llm_query(f"{name}\\n{doc}")
-"""),
-    "sorted items with a key": (12, """
+""",
+    ),
+    "sorted items with a key": (
+        12,
+        """
 summaries = {}
 for name, doc in sorted(docs.items(), key=lambda pair: -len(pair[1])):
     summaries[name] = llm_query(f"{name}\\n{doc}")
-"""),
-    "slices of a text by index": (11, """
+""",
+    ),
+    "slices of a text by index": (
+        11,
+        """
 size = 50
 parts = []
 for start in range(0, 550, size):
     part = text[start:start + size]
     parts.append(llm_query(f"What is in this part?\\n{part}"))
-"""),
-    "chunks built in the body": (6, """
+""",
+    ),
+    "chunks built in the body": (
+        6,
+        """
 found = []
 for i in range(0, len(context), 2):
     group = context[i:i + 2]
     joined = "\\n---\\n".join(group)
     found.append(llm_query("Read:\\n" + joined))
-"""),
-    "a prompt over several lines": (12, """
+""",
+    ),
+    "a prompt over several lines": (
+        12,
+        """
 results = []
 for row in rows:
     prompt = "Classify.\\n"
@@ -78,22 +104,31 @@ for row in rows:
         prompt += "It is short.\\n"
     prompt += row["text"].strip()
     results.append({"id": row["id"], "label": llm_query(prompt)})
-"""),
-    "a prompt from a list of lines": (12, """
+""",
+    ),
+    "a prompt from a list of lines": (
+        12,
+        """
 results = []
 for row in rows:
     lines = ["Classify:"]
     for word in row["text"].split()[:3]:
         lines.append("- " + word)
     results.append(llm_query("\\n".join(lines)))
-"""),
-    "format and percent": (12, """
+""",
+    ),
+    "format and percent": (
+        12,
+        """
 TEMPLATE = "Question: {q}\\nText: {text}"
 out = []
 for i, c in enumerate(chunks):
     out.append(llm_query(TEMPLATE.format(q="who?", text=c)) if i % 2 else llm_query("Text %d: %s" % (i, c)))
-"""),
-    "a condition on the item": (6, """
+""",
+    ),
+    "a condition on the item": (
+        6,
+        """
 out = []
 for i, c in enumerate(chunks):
     if i % 2:
@@ -102,15 +137,21 @@ for i, c in enumerate(chunks):
         out.append(None)
     else:
         out.append(llm_query(c))
-"""),
-    "a regular expression on the item": (3, """
+""",
+    ),
+    "a regular expression on the item": (
+        3,
+        """
 hits = []
 for c in context:
     m = re.search(r"text (\\d+)", c)
     if m and int(m.group(1)) > 8:
         hits.append(llm_query(f"{m.group(1)}: {c}"))
-"""),
-    "a set of what was seen": (2, """
+""",
+    ),
+    "a set of what was seen": (
+        2,
+        """
 seen = set()
 answers = {}
 for row in rows:
@@ -119,8 +160,11 @@ for row in rows:
         continue
     seen.add(key)
     answers[key] = llm_query(f"parity {key}")
-"""),
-    "a cache": (3, """
+""",
+    ),
+    "a cache": (
+        3,
+        """
 cache = {}
 out = []
 for row in rows:
@@ -128,14 +172,20 @@ for row in rows:
     if prompt not in cache:
         cache[prompt] = llm_query(prompt)
     out.append(cache[prompt])
-"""),
-    "counting words of the answers": (12, """
+""",
+    ),
+    "counting words of the answers": (
+        12,
+        """
 counts = {}
 for c in chunks:
     for word in llm_query(c).lower().split():
         counts[word] = counts.get(word, 0) + 1
-"""),
-    "a tally of labels": (12, """
+""",
+    ),
+    "a tally of labels": (
+        12,
+        """
 tally = Counter()
 groups = defaultdict(list)
 plain = {}
@@ -145,8 +195,11 @@ for c in chunks:
     groups[label].append(c)
     plain[label] = plain.get(label, 0) + 1
     plain.setdefault("all", []).append(c) if False else None
-"""),
-    "lines of the answers": (12, """
+""",
+    ),
+    "lines of the answers": (
+        12,
+        """
 facts = []
 for c in chunks:
     reply = llm_query(f"Facts as lines: {c}")
@@ -156,16 +209,22 @@ for c in chunks:
             facts.append(line)
     names = [part.strip() for part in reply.split(",") if part.strip()]
     facts.extend(names)
-"""),
-    "answers that are printed, joined and measured": (12, """
+""",
+    ),
+    "answers that are printed, joined and measured": (
+        12,
+        """
 summary, total = "", 0
 for i, c in enumerate(chunks):
     r = llm_query(c)
     total += len(r)
     summary += f"[{i}] {r.upper():>20}\\n"
     print(i, len(r), "yes" in r, r == c, r[:5], r.split("\\n")[0], sep=" | ")
-"""),
-    "yes or no": (12, """
+""",
+    ),
+    "yes or no": (
+        12,
+        """
 yes, no = [], []
 for c in chunks:
     answer = llm_query(f"Relevant? {c}")
@@ -177,8 +236,11 @@ for c in chunks:
     else:
         no.append(c)
 print(len(yes), len(no))
-"""),
-    "try around the call": (12, """
+""",
+    ),
+    "try around the call": (
+        12,
+        """
 out, errors = [], 0
 for c in chunks:
     try:
@@ -188,8 +250,11 @@ for c in chunks:
         print(f"failed: {e}")
         errors += 1
         out.append(f"ERROR: {e}")
-"""),
-    "try with continue": (12, """
+""",
+    ),
+    "try with continue": (
+        12,
+        """
 out = {}
 for i, c in enumerate(chunks):
     try:
@@ -201,8 +266,11 @@ for i, c in enumerate(chunks):
         out[i] = None
         continue
     out[i] = r.strip()
-"""),
-    "try with else and finally": (12, """
+""",
+    ),
+    "try with else and finally": (
+        12,
+        """
 done = 0
 out = []
 for c in chunks:
@@ -214,8 +282,11 @@ for c in chunks:
         out.append(r)
     finally:
         done += 1
-"""),
-    "json of the answer in a try that goes on": (12, """
+""",
+    ),
+    "json of the answer in a try that goes on": (
+        12,
+        """
 out = []
 for c in chunks:
     reply = llm_query(f"As JSON: {c}")
@@ -224,8 +295,11 @@ for c in chunks:
         out.append(data["name"])
     except Exception as e:
         out.append({"raw": reply})
-"""),
-    "a number in a try that goes on": (12, """
+""",
+    ),
+    "a number in a try that goes on": (
+        12,
+        """
 scores = []
 for row in rows:
     raw = llm_query(f"Score 1-10 # n: {row['id']}")
@@ -236,8 +310,11 @@ for row in rows:
     scores.append(score)
     print(f"{row['id']}: {score}")
 print(sum(scores))
-"""),
-    "a number by a regular expression": (12, """
+""",
+    ),
+    "a number by a regular expression": (
+        12,
+        """
 scores = []
 for row in rows:
     reply = llm_query(f"Score # n: {row['id']}")
@@ -245,8 +322,11 @@ for row in rows:
     score = int(m.group()) if m else 0
     scores.append(score + sum(int(x) for x in re.findall(r"\\d+", reply)))
 best = max(scores)
-"""),
-    "three attempts at a call": (12, """
+""",
+    ),
+    "three attempts at a call": (
+        12,
+        """
 out = []
 for c in chunks:
     result = None
@@ -260,43 +340,79 @@ for c in chunks:
     else:
         result = "none"
     out.append(result)
-"""),
-    "a list comprehension": (12, """
+""",
+    ),
+    "a list comprehension": (
+        12,
+        """
 answers = [llm_query(f"Summarize: {c}") for c in chunks]
-"""),
-    "a dict comprehension": (12, """
+""",
+    ),
+    "a dict comprehension": (
+        12,
+        """
 answers = {name: llm_query(doc).strip() for name, doc in docs.items()}
-"""),
-    "a set comprehension": (12, """
+""",
+    ),
+    "a set comprehension": (
+        12,
+        """
 answers = {llm_query(c) for c in chunks}
-"""),
-    "a comprehension with conditions": (4, """
+""",
+    ),
+    "a comprehension with conditions": (
+        4,
+        """
 answers = [(i, llm_query(c)) for i, c in enumerate(chunks) if i % 3 == 0 if c]
-"""),
-    "a comprehension in an expression": (12, """
+""",
+    ),
+    "a comprehension in an expression": (
+        12,
+        """
 print("\\n".join([llm_query(c).strip() for c in chunks]))
-"""),
-    "list of a generator": (12, """
+""",
+    ),
+    "list of a generator": (
+        12,
+        """
 answers = list(llm_query(c) for c in chunks)
-"""),
-    "join of a generator": (12, """
+""",
+    ),
+    "join of a generator": (
+        12,
+        """
 report = "\\n\\n".join(f"## {i}\\n{llm_query(c)}" for i, c in enumerate(chunks))
-"""),
-    "sum of a generator": (24, """
+""",
+    ),
+    "sum of a generator": (
+        24,
+        """
 total = sum("re" in llm_query(c) for c in chunks)
 longest = max((len(llm_query("again " + c)) for c in chunks), default=0)
-"""),
-    "dict of a zip": (12, """
+""",
+    ),
+    "dict of a zip": (
+        12,
+        """
 names = list(docs)
 answers = dict(zip(names, [llm_query(docs[n]) for n in names]))
-"""),
-    "map": (12, """
+""",
+    ),
+    "map": (
+        12,
+        """
 answers = list(map(llm_query, chunks))
-"""),
-    "map with a lambda": (12, """
+""",
+    ),
+    "map with a lambda": (
+        12,
+        """
 answers = list(map(lambda c: llm_query(f"> {c}").strip(), chunks))
-"""),
-    "a helper of this cell": (12, """
+""",
+    ),
+    "a helper of this cell": (
+        12,
+        """
 def summarize(chunk, n=3):
     '''Summarize one chunk.'''
     words = chunk.split()
@@ -304,21 +420,30 @@ def summarize(chunk, n=3):
         return ""
     return llm_query(f"In {n} words: {' '.join(words)}")
 answers = [summarize(c) for c in chunks]
-"""),
-    "a helper of an earlier cell": (12, """
+""",
+    ),
+    "a helper of an earlier cell": (
+        12,
+        """
 answers = {}
 for name, doc in docs.items():
     answers[name] = ask(doc, question=f"Who is {name}?")
-"""),
-    "a helper with try and return": (12, """
+""",
+    ),
+    "a helper with try and return": (
+        12,
+        """
 def safe(chunk):
     try:
         return llm_query(chunk)
     except Exception as e:
         return f"ERROR {e}"
 out = [safe(c) for c in chunks]
-"""),
-    "a helper that returns from a try, and after it": (12, """
+""",
+    ),
+    "a helper that returns from a try, and after it": (
+        12,
+        """
 def safe(chunk, log=[]):
     try:
         return llm_query(chunk).strip()
@@ -328,71 +453,104 @@ def safe(chunk, log=[]):
 out = []
 for c in chunks:
     out.append(safe(c))
-"""),
-    "a helper of helpers": (12, """
+""",
+    ),
+    "a helper of helpers": (
+        12,
+        """
 def build(chunk, i):
     return f"[{i}] " + chunk.replace("word", "w")
 def one(i):
     return ask(build(context[i], i))
 out = [one(i) for i in range(len(context))]
-"""),
-    "a loop in a function": (12, """
+""",
+    ),
+    "a loop in a function": (
+        12,
+        """
 def run(items, question):
     results = []
     for item in items:
         results.append(llm_query(f"{question}\\n{item}"))
     return results
 out = run(chunks, "What?")
-"""),
-    "a lambda": (12, """
+""",
+    ),
+    "a lambda": (
+        12,
+        """
 q = lambda c: llm_query("Q: " + c)
 out = [q(c) for c in chunks]
-"""),
-    "a generator function of chunks": (12, """
+""",
+    ),
+    "a generator function of chunks": (
+        12,
+        """
 def chunked(items, size):
     for i in range(0, len(items), size):
         yield items[i:i + size]
 out = []
 for part in chunked(chunks, 1):
     out.append(llm_query(part[0]))
-"""),
-    "nested loops": (12, """
+""",
+    ),
+    "nested loops": (
+        12,
+        """
 out = {}
 for name in ["a", "b", "c"]:
     out[name] = []
     for i in range(4):
         out[name].append(llm_query(f"{name}{i}: {chunks[i]}"))
-"""),
-    "nested comprehensions": (12, """
+""",
+    ),
+    "nested comprehensions": (
+        12,
+        """
 out = [[llm_query(f"{a}-{b}") for b in range(4)] for a in "xyz"]
-"""),
-    "a second call that uses the first": (12, """
+""",
+    ),
+    "a second call that uses the first": (
+        12,
+        """
 out = []
 for c in chunks:
     first = llm_query(f"Extract: {c}")
     second = llm_query(f"Check: {first}")
     out.append((first, second))
-"""),
-    "a chain of three": (12, """
+""",
+    ),
+    "a chain of three": (
+        12,
+        """
 out = []
 for c in chunks:
     a = llm_query(f"a {c}")
     b = llm_query(f"b {a.strip()} {len(a)}")
     d = llm_query("\\n".join(["c", a, b]))
     out.append(d)
-"""),
-    "a call inside of a call": (12, """
+""",
+    ),
+    "a call inside of a call": (
+        12,
+        """
 out = [llm_query(f"Check {llm_query(f'Extract {c}')}") for c in chunks]
-"""),
-    "a second call if the first says so": (12, """
+""",
+    ),
+    "a second call if the first says so": (
+        12,
+        """
 out = []
 for i, c in enumerate(chunks):
     a = llm_query(f"Relevant? {c}")
     if "text 3" in a or "text 5" in a:
         a = llm_query(f"Why? {a}")
     out.append(a)
-"""),
-    "a second call unless the first says no": (12, """
+""",
+    ),
+    "a second call unless the first says no": (
+        12,
+        """
 out = []
 for c in chunks:
     a = llm_query(f"Relevant? {c}")
@@ -400,8 +558,11 @@ for c in chunks:
         continue
     b = llm_query(f"Details: {a}")
     out.append(b if b else "nothing")
-"""),
-    "a question again until it is good": (12, """
+""",
+    ),
+    "a question again until it is good": (
+        12,
+        """
 out = []
 for c in chunks:
     for attempt in range(2):
@@ -409,76 +570,113 @@ for c in chunks:
         if "text 4" not in a:
             break
     out.append(a)
-"""),
-    "while over an index": (12, """
+""",
+    ),
+    "while over an index": (
+        12,
+        """
 i, out = 0, []
 while i < len(chunks):
     out.append(llm_query(chunks[i]))
     i += 1
-"""),
-    "while over a position": (10, """
+""",
+    ),
+    "while over a position": (
+        10,
+        """
 pos, out = 0, []
 while pos < 500:
     end = min(pos + 50, 500)
     out.append(llm_query(text[pos:end]))
     pos = end
-"""),
-    "while over a list that shrinks": (12, """
+""",
+    ),
+    "while over a list that shrinks": (
+        12,
+        """
 todo, out = list(chunks), []
 while todo:
     c = todo.pop(0)
     out.append(llm_query(c))
-"""),
-    "children": (12, """
+""",
+    ),
+    "children": (
+        12,
+        """
 out = []
 for i, part in enumerate(context):
     out.append(rlm_query(f"Summarize part {i}", context=part))
-"""),
-    "batches in a loop": (12, """
+""",
+    ),
+    "batches in a loop": (
+        12,
+        """
 out = []
 for i in range(0, 12, 4):
     out += llm_query_batched([f"> {c}" for c in chunks[i:i + 4]])
-"""),
-    "two loops, one after the other": (24, """
+""",
+    ),
+    "two loops, one after the other": (
+        24,
+        """
 first = []
 for c in chunks:
     first.append(llm_query("1 " + c))
 second = [llm_query("2 " + c) for c in chunks]
-"""),
-    "calls one after the other": (3, """
+""",
+    ),
+    "calls one after the other": (
+        3,
+        """
 a = llm_query("the beginning: " + context[0])
 b = llm_query("the end: " + context[-1])
 c = llm_query(f"the middle: {context[5]}")
 print(a, b, c)
-"""),
-    "a dict of prompts": (3, """
+""",
+    ),
+    "a dict of prompts": (
+        3,
+        """
 answers = {
     "who": llm_query("who? " + context[0]),
     "what": llm_query("what? " + context[0]),
     "when": llm_query("when? " + context[0]),
 }
-"""),
-    "rows that are changed": (12, """
+""",
+    ),
+    "rows that are changed": (
+        12,
+        """
 for row in rows:
     row["label"] = llm_query(f"Label {row['text']}").strip()
     row["done"] = True
 print(sum(row["done"] for row in rows))
-"""),
-    "answers in a list of the same length": (12, """
+""",
+    ),
+    "answers in a list of the same length": (
+        12,
+        """
 answers = [None] * len(chunks)
 for i, c in enumerate(chunks):
     if answers[i] is None:
         answers[i] = llm_query(c)
-"""),
-    "another model": (12, """
+""",
+    ),
+    "another model": (
+        12,
+        """
 out = [llm_query(c, model="small") for c in chunks]
-"""),
-    "a schema": (12, """
+""",
+    ),
+    "a schema": (
+        12,
+        """
 out = []
 for c in chunks:
     r = llm_query(c + " # json", schema={"label": str})
     out.append(r)
-"""),
+""",
+    ),
 }
 
 ONE_AT_A_TIME: dict[str, str] = {

@@ -128,9 +128,7 @@ def test_questions_from_threads_get_their_own_answers(make_rlm: MakeRLM) -> None
         requests = waiting(result)
         reply: Any = {request["id"]: f"<{request['text']}>" for request in reversed(requests)}
         result = rlm.invoke(Command(resume=reply), config)
-    expected = [
-        [f"<question {i}>", f"re:about <question {i}>", f"<more about <question {i}>>"] for i in range(5)
-    ]
+    expected = [[f"<question {i}>", f"re:about <question {i}>", f"<more about <question {i}>>"] for i in range(5)]
     assert result["answer"] == str(expected).replace("'", '"')
     assert rounds >= 2
     assert asked(rlm, "sub") == sorted(f"about <question {i}>" for i in range(5))

@@ -387,10 +387,7 @@ class Expressions:
         Raises:
             Stop: it is, or holds, something else.
         """
-        kind = self.memory.kind(value)
-        if kind is None:
-            raise Stop(f"a {type(value).__name__} that is no plain data")
-        return kind
+        return self.memory.kind_for_certain(value)
 
     def conditions(self) -> tuple[Condition, ...]:
         """What must hold for the code to get here, all of it."""
@@ -687,7 +684,7 @@ class Expressions:
             raise Stop(f"an item of a {kind.__name__}")
         if kind is defaultdict and self.run(operator.contains, [container, index]) is False:
             value = self._missing(container)
-            self.memory.changed(container)[index] = value
+            self.memory.changed(container, adds=True)[index] = value
             return value
         return self.memory.load(self.run(operator.getitem, [container, index]))
 
@@ -749,7 +746,7 @@ class Expressions:
     def add_to_set(self, target: Any, value: Any) -> None:
         """Put a value into a set."""
         if self.memory.is_plain(value) and self.are_certain(target):
-            changed = self.memory.changed(target)
+            changed = self.memory.changed(target, adds=True)
             self.run(changed.add, [value])
             return
         kind = self.kind(value)
@@ -785,7 +782,8 @@ class Expressions:
         if kind_here not in MAPPINGS and kind_here is not list:
             raise Stop(f"an item of a {kind_here.__name__} is set")
         if self.are_certain(target) and self.memory.is_plain(key) and type(key) is not slice:
-            self.run(operator.setitem, [self.memory.changed(target), key, self.kept(target, value)])
+            adds = kind_here in MAPPINGS and not self.run(operator.contains, [target, key])
+            self.run(operator.setitem, [self.memory.changed(target, adds=adds), key, self.kept(target, value)])
         elif kind_here is list:
             raise Stop("an item of a list, not known which, is set")
         else:

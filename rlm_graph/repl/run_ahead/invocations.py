@@ -481,26 +481,26 @@ class Invocations(Expressions):
         if kind is set or kind is Counter or name in ("popleft", "rotate", "most_common", "subtract", "popitem"):
             if not are_plain or not self.memory.is_plain(owner):
                 return self._change_unknown(owner, name, given) if not named else _refuse()
-            return self.run(getattr(self.memory.changed(owner), name), given, named)
+            return self.run(getattr(self.memory.changed(owner, adds=name in _ADDING), name), given, named)
         if kind in MAPPINGS:
             return self._change_mapping(owner, name, given, named)
         if name == "sort":
             return (yield from self._sort(owner, named))
         if name in ("extend", "extendleft") and not isinstance(given[0], Unknown) and self.are_certain(given[0]):
             for item in (yield from self.listed(given[0])):
-                self.memory.changed(owner).append(self.kept(owner, item))
+                self.memory.changed(owner, adds=True).append(self.kept(owner, item))
             return None
         if isinstance(given[-1] if given else None, Unknown) and name in ("append", "appendleft"):
-            changed = self.memory.changed(owner)
+            changed = self.memory.changed(owner, adds=True)
             return getattr(changed, name)(self.kept(changed, given[0]))
         if name in ("append", "appendleft", "clear", "reverse") or (are_plain and name in ("pop", "insert", "remove")):
             if name == "remove" and not self.memory.is_plain(owner):
                 raise Stop("`remove` where not all is known")
-            changed = self.memory.changed(owner)
+            changed = self.memory.changed(owner, adds=name in _ADDING)
             kept = [self.kept(changed, value) for value in given]
             return self.memory.load(self.run(getattr(changed, name), kept))
         if name == "insert" and self.memory.is_plain(given[0]):
-            self.run(self.memory.changed(owner).insert, given)
+            self.run(self.memory.changed(owner, adds=True).insert, given)
             return None
         return self._change_unknown(owner, name, given)
 
@@ -839,12 +839,15 @@ class Invocations(Expressions):
 
 
 _CHANGING = """
-    append appendleft extend extendleft insert pop popleft popitem remove clear sort reverse rotate update setdefault add
-    discard subtract
+    append appendleft extend extendleft insert pop popleft popitem remove clear sort reverse rotate update setdefault
+    add discard subtract
 """
 
 _CHANGES = frozenset(_CHANGING.split())
 """Methods that change what they are methods of."""
+
+_ADDING = frozenset(("append", "appendleft", "insert", "add", "extend"))
+"""Those after which all that was there is there still."""
 
 _TEXT_TO_TEXT = """
     strip lstrip rstrip lower upper title capitalize casefold swapcase replace removeprefix removesuffix zfill ljust

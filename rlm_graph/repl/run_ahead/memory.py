@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rlm_graph.repl.run_ahead.kinds import (
@@ -23,6 +24,7 @@ from rlm_graph.repl.run_ahead.kinds import (
     either,
     join,
     kind_of,
+    of_type,
 )
 from rlm_graph.repl.run_ahead.unknown import MAX_FROZEN, Choice, Condition, Frozen, Never, Unknown, may_change
 
@@ -31,6 +33,9 @@ MAX_VISITED = 20_000
 
 MAX_LOGGED = 20_000
 """Changes that are kept to be taken back."""
+
+MAX_TRACED = 1_000
+"""Items of a list or dict whose kinds are remembered when they go."""
 
 PURGE_AT = 1_000
 """Shadows beyond which those that nothing refers to are dropped."""
@@ -64,8 +69,51 @@ UNSURE = _Marker("unsure")
 Place = tuple[int, str | None]
 """A variable of a table, by the table's identity and its name; or an object as a whole."""
 
-Change = dict[Place, tuple[Any, str | None, Any]]
-"""What is different: the table and the variable's value, or the object and a copy of what is in it."""
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a place has held in between: after its first change, and before its last."""
+
+    kind: Kind | None = None
+    """Of what it has held; None: nothing but its first and its last value."""
+
+    is_certain: bool = True
+    """False: something of which not even the kind is certain."""
+
+    def __add__(self, other: Trace) -> Trace:
+        return Trace(join(self.kind, other.kind), self.is_certain and other.is_certain)
+
+
+NO_TRACE = Trace()
+UNTRACED = Trace(is_certain=False)
+
+
+@dataclass(slots=True)
+class Logged:
+    """A place that has been changed since a mark."""
+
+    holder: Any
+    """The table, or the object."""
+
+    name: str | None
+    old: Any
+    """The variable's value, or a copy of what was in the object."""
+
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A place after a change."""
+
+    holder: Any
+    name: str | None
+    value: Any
+    trace: Trace
+
+
+Change = dict[Place, Changed]
+"""What is different on a way."""
 
 
 class Memory:
@@ -74,7 +122,7 @@ class Memory:
     def __init__(self) -> None:
         self._shadows: dict[int, tuple[Any, Any]] = {}
         self._vague: dict[int, tuple[Any, Kind]] = {}
-        self._marks: list[Change] = []
+        self._marks: list[dict[Place, Logged]] = []
         self._changes: dict[int, int] = {}  # how often each shadow was changed
         self._plain: dict[int, Any] = {}  # objects that were found to be plain, and do not change
         self._inside: dict[int, Any] = {}  # and what is in them
@@ -93,14 +141,14 @@ class Memory:
         """Is it an object that the scout has changed?"""
         return id(value) in self._shadows
 
-    def changed(self, value: Any) -> Any:
-        """The shadow of an object, to be changed by the caller at once."""
+    def changed(self, value: Any, *, adds: bool = False, trace: Trace = NO_TRACE) -> Any:
+        """The shadow of an object, to be changed by the caller at once; `adds`: nothing of what is in it goes."""
         shadow = self.load(value)
         if id(shadow) not in self._shadows:
             shadow = _copy(value)
             self._keep(value, shadow)
         if self._marks:
-            self._log((id(shadow), None), shadow, None, lambda: _copy(shadow))
+            self._log((id(shadow), None), shadow, trace, adds=adds)
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
         return shadow
 
@@ -135,15 +183,17 @@ class Memory:
 
     def make_vague(self, value: Any, kind: Kind | None = None) -> None:
         """From here on only the kind of what is in an object is certain; it may be `kind`, too."""
-        before = self.kind(value)
-        if before is None:
-            raise Stop("a list or dict that holds more than plain data is changed in a way that is not known")
+        before = self.kind_for_certain(value)
         shadow = self.load(value)
         if id(shadow) not in self._shadows:
             shadow = _copy(value)
             self._keep(value, shadow)
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
         joined = before if kind is None else either(before, kind)
+        for mark in self._marks:
+            logged = mark.get((id(shadow), None))
+            if logged is not None:
+                joined = self._joined_with(joined, logged.trace + self._trace_of_contents(logged.old))
         new = Kind(frozenset((type(value),)), joined.item, joined.key)
         self.widened += self.vague_kind(shadow) != new
         self._vague[id(shadow)] = (shadow, new)
@@ -257,11 +307,42 @@ class Memory:
 
     # Variables. -----------------------------------------------------------------------------------------------------
 
-    def bind(self, table: dict[str, Any], name: str, value: Any) -> None:
-        """Give a variable a value."""
+    def bind(self, table: dict[str, Any], name: str, value: Any, trace: Trace = NO_TRACE) -> None:
+        """Give a variable a value; `trace`: what it has held before that, and after what it holds now."""
         if self._marks:
-            self._log((id(table), name), table, name, lambda: table.get(name, UNSET))
+            self._log((id(table), name), table, trace)
         table[name] = value
+
+    def _log(self, place: Place, holder: Any, trace: Trace, *, adds: bool = False) -> None:
+        mark, name = self._marks[-1], place[1]
+        logged = mark.get(place)
+        if logged is not None:
+            if name is not None:
+                trace += self._trace_of(holder[name])
+            elif not adds:
+                trace += self._trace_of_contents(holder)
+            logged.trace += trace
+            return
+        if len(mark) > MAX_LOGGED:
+            raise Stop("too many changes before it is certain which way the code goes")
+        old = _copy(holder) if name is None else holder.get(name, UNSET)
+        mark[place] = Logged(holder, name, old, trace)
+
+    def _trace_of(self, value: Any) -> Trace:
+        """A value that a variable does not keep."""
+        if isinstance(value, Unknown) and not value.aliases:
+            return Trace(value.kind)
+        return Trace(of_type(type(value))) if type(value) in ATOMS else UNTRACED
+
+    def _trace_of_contents(self, contents: Any) -> Trace:
+        """Contents that an object does not keep."""
+        kind = self.kind(contents) if len(contents) <= MAX_TRACED else None
+        return UNTRACED if kind is None else Trace(kind)
+
+    def _joined_with(self, kind: Kind, trace: Trace) -> Kind:
+        if not trace.is_certain:
+            raise Stop("a list or dict of which it is not certain what it has held")
+        return kind if trace.kind is None else either(kind, trace.kind)
 
     # Ways that the code may go. -------------------------------------------------------------------------------------
 
@@ -277,22 +358,27 @@ class Memory:
     def close(self) -> None:
         """Remove the last mark; what has changed since stays, and belongs to the mark before it."""
         changes = self._marks.pop()
-        if self._marks:
-            below = self._marks[-1]
-            for place, change in changes.items():
-                below.setdefault(place, change)
+        if not self._marks:
+            return
+        below = self._marks[-1]
+        for place, logged in changes.items():
+            before = below.setdefault(place, logged)
+            if before is not logged:
+                passed = self._trace_of_contents if logged.name is None else self._trace_of
+                before.trace += logged.trace + passed(logged.old)
 
     def take_back(self) -> Change:
         """Undo what has changed since the last mark, which stays; returns what it was."""
         mark = self._marks[-1]
         changes: Change = {}
-        for place, (holder, name, old) in mark.items():
+        for place, logged in mark.items():
+            holder, name = logged.holder, logged.name
+            value = _copy(holder) if name is None else holder[name]
+            changes[place] = Changed(holder, name, value, logged.trace)
             if name is None:
-                changes[place] = (holder, None, _copy(holder))
-                _fill(holder, old)
+                _fill(holder, logged.old)
             else:
-                changes[place] = (holder, name, holder.get(name, UNSET))
-                holder[name] = old
+                holder[name] = logged.old
         mark.clear()
         return changes
 
@@ -305,29 +391,30 @@ class Memory:
 
     def apply(self, change: Change) -> None:
         """Do what was taken back."""
-        for holder, name, value in change.values():
-            if name is None:
-                _fill(self.changed(holder), value)
+        for one in change.values():
+            if one.name is None:
+                _fill(self.changed(one.holder, trace=one.trace), one.value)
             else:
-                self.bind(holder, name, value)
+                self.bind(one.holder, one.name, one.value, one.trace)
 
     def merge(self, ways: Sequence[tuple[Condition, Change]]) -> None:
         """Bring about what is certain after one of some ways was gone."""
         places: Change = {}
         for _, change in ways:
             places.update(change)
-        for place, (holder, name, _) in places.items():
+        for place, one in places.items():
+            holder, name = one.holder, one.name
+            now = _copy(holder) if name is None else holder.get(name, UNSET)
+            values = [(way, change[place].value if place in change else now) for way, change in ways]
+            trace = sum((change[place].trace for _, change in ways if place in change), NO_TRACE)
             if name is None:
-                contents = [change[place][2] if place in change else _copy(holder) for _, change in ways]
-                self._merge_contents(holder, contents)
+                self._merge_contents(holder, [value for _, value in values], trace)
             else:
-                now = holder.get(name, UNSET)
-                values = [(way, change[place][2] if place in change else now) for way, change in ways]
-                self.bind(holder, name, self.choice(values))
+                self.bind(holder, name, self.choice(values), trace)
 
-    def _merge_contents(self, holder: Any, contents: list[Any]) -> None:
+    def _merge_contents(self, holder: Any, contents: list[Any], trace: Trace) -> None:
         if all(_same(contents[0], other) for other in contents[1:]):
-            _fill(self.changed(holder), contents[0])
+            _fill(self.changed(holder, trace=trace), contents[0])
             return
         joined: Kind | None = None
         for content in contents:
@@ -335,23 +422,24 @@ class Memory:
             if kind is None:
                 raise Stop("a list or dict that holds more than plain data differs between two ways")
             joined = join(joined, kind)
-        self.make_vague(holder, joined)
+        assert joined is not None
+        self.make_vague(holder, self._joined_with(joined, trace))
 
-    def choice(self, values: Sequence[tuple[Condition, Any]]) -> Any:
-        """The value that a variable has after one of some ways."""
+    def choice(self, values: Sequence[tuple[Condition, Any]], trace: Trace = NO_TRACE) -> Any:
+        """The value that a variable has after one of some ways; it may also be one of those it has held in between."""
         first = values[0][1]
-        if all(value is first for _, value in values):
+        if all(value is first for _, value in values) and trace == NO_TRACE:
             return first
-        joined: Kind | None = None
+        joined = trace.kind
         for _, value in values:
             kind = self.kind(value)
-            if kind is None:
+            if kind is None or not trace.is_certain:
                 return UNSURE
             joined = join(joined, kind)
         assert joined is not None
         aliases = tuple(value for _, value in values if type(value) in MUTABLE)
         aliases += tuple(alias for _, value in values if isinstance(value, Unknown) for alias in value.aliases)
-        are_knowable = all(
+        are_knowable = trace == NO_TRACE and all(
             condition.is_knowable and (not isinstance(value, Unknown) or value.is_knowable)
             for condition, value in values
         )
@@ -365,28 +453,35 @@ class Memory:
     def blur(self, change: Change) -> bool:
         """Bring about what is certain if the code may have stopped anywhere within a change; False: that was so."""
         differs = False
-        for holder, name, value in change.values():
+        for one in change.values():
+            holder, name = one.holder, one.name
             if name is None:
                 before = self.vague_kind(holder)
-                self._merge_contents(holder, [_copy(holder), value])
+                if one.trace == NO_TRACE:
+                    self._merge_contents(holder, [_copy(holder), one.value], one.trace)
+                else:
+                    self.make_vague(holder, self._joined_with(self.kind_for_certain(one.value), one.trace))
                 differs |= self.vague_kind(holder) != before
                 continue
             old = holder.get(name, UNSET)
-            if old is value or old is UNSURE:
+            if old is UNSURE:
                 continue
-            blurred = self.choice([(_NEVER_KNOWN, old), (_NEVER_KNOWN, value)])
-            if _is_as_before(old, blurred):
-                continue
-            self.bind(holder, name, blurred)
-            differs = True
+            blurred = self.choice([(_NEVER_KNOWN, old), (_NEVER_KNOWN, one.value)], one.trace)
+            if blurred is not old and not _is_as_before(old, blurred):
+                self.bind(holder, name, blurred)
+                differs = True
         return differs
 
-    def _log(self, place: Place, holder: Any, name: str | None, old: Any) -> None:
-        mark = self._marks[-1]
-        if place not in mark:
-            if len(mark) > MAX_LOGGED:
-                raise Stop("too many changes before it is certain which way the code goes")
-            mark[place] = (holder, name, old())
+    def kind_for_certain(self, value: Any) -> Kind:
+        """The kind of a value.
+
+        Raises:
+            Stop: it is no plain data.
+        """
+        kind = self.kind(value)
+        if kind is None:
+            raise Stop(f"a {type(value).__name__} that is no plain data")
+        return kind
 
 
 class _NeverKnown(Condition):

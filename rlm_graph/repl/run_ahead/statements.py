@@ -395,7 +395,7 @@ class Scout(Invocations):
         return (yield from self._loop(node, test, frame))
 
     def _loop(self, node: ast.For | ast.While, go_on: Callable[[], Steps], frame: Frame) -> Steps:
-        """A loop. `left` are the ways that have left it, each list at a mark of its own, beside the one that goes on."""
+        """A loop. `left` are the ways that have left it, each at a mark of its own, beside the one that goes on."""
         left: list[tuple[Way, list[Way]]] = []
         guards, ways = len(self.guards), len(self.ways)
         result: Signal | Split = None
