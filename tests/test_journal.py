@@ -247,6 +247,7 @@ async def test_journals_of_one_process_know_each_other(journal_url: str) -> None
     second.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of what earlier tests left to collect
 async def test_a_collected_session_has_ended(journal: Journal) -> None:
     """A graph that was abandoned does not keep its run."""
     await opened(journal)

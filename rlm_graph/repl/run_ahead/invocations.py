@@ -239,6 +239,13 @@ class Invocations(Expressions):
 
         return Stream(items(), self.memory.depth)
 
+    def _bound(self, owner: Any, name: str) -> Any:
+        """A method of a plain value."""
+        try:
+            return getattr(owner, name)
+        except AttributeError as error:
+            raise CodeError(error) from None
+
     def all_drained(self, values: Iterable[Any]) -> Steps:
         """Values, with lists in the place of iterators."""
         return (yield from self.gathered(map(self.drained, values)))
@@ -294,7 +301,7 @@ class Invocations(Expressions):
     def _type_method(self, owner: type, name: str, arguments: list[Any], named: Mapping[str, Any]) -> Any:
         if owner not in TYPES or name not in METHODS or not all(map(self.memory.is_plain, arguments)):
             raise Stop(f"{owner.__name__}.{name}")
-        return self._result(self.run(getattr(owner, name), arguments, named), arguments)
+        return self._result(self.run(self._bound(owner, name), arguments, named), arguments)
 
     def method(self, owner: Any, name: str, arguments: list[Any], named: Mapping[str, Any]) -> Steps:
         """What `owner.name(...)` gives, and does."""
@@ -313,7 +320,7 @@ class Invocations(Expressions):
             raise Stop(f"the method `{name}` of a {type(owner).__name__}")
         values = [owner, *given, *named.values()]
         if all(map(self.memory.is_plain, values)):
-            return self._result(self.run(getattr(owner, name), given, named), values)
+            return self._result(self.run(self._bound(owner, name), given, named), values)
         if type(owner) in MAPPINGS and name == "get" and self.are_certain(owner) and self.memory.is_plain(given[0]):
             found = self.run(owner.get, [given[0], _MISSING])
             return self.memory.load(found) if found is not _MISSING else (given[1] if len(given) > 1 else None)
@@ -481,7 +488,7 @@ class Invocations(Expressions):
         if kind is set or kind is Counter or name in ("popleft", "rotate", "most_common", "subtract", "popitem"):
             if not are_plain or not self.memory.is_plain(owner):
                 return self._change_unknown(owner, name, given) if not named else _refuse()
-            return self.run(getattr(self.memory.changed(owner, adds=name in _ADDING), name), given, named)
+            return self.run(self._bound(self.memory.changed(owner, adds=name in _ADDING), name), given, named)
         if kind in MAPPINGS:
             return self._change_mapping(owner, name, given, named)
         if name == "sort":
@@ -492,13 +499,13 @@ class Invocations(Expressions):
             return None
         if isinstance(given[-1] if given else None, Unknown) and name in ("append", "appendleft"):
             changed = self.memory.changed(owner, adds=True)
-            return getattr(changed, name)(self.kept(changed, given[0]))
+            return self.run(self._bound(changed, name), [self.kept(changed, given[0])])
         if name in ("append", "appendleft", "clear", "reverse") or (are_plain and name in ("pop", "insert", "remove")):
             if name == "remove" and not self.memory.is_plain(owner):
                 raise Stop("`remove` where not all is known")
             changed = self.memory.changed(owner, adds=name in _ADDING)
             kept = [self.kept(changed, value) for value in given]
-            return self.memory.load(self.run(getattr(changed, name), kept))
+            return self.memory.load(self.run(self._bound(changed, name), kept))
         if name == "insert" and self.memory.is_plain(given[0]):
             self.run(self.memory.changed(owner, adds=True).insert, given)
             return None

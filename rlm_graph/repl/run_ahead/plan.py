@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from rlm_graph.repl.calls import BudgetExceeded, Host
-from rlm_graph.repl.run_ahead.expressions import CodeError, Shield
+from rlm_graph.repl.run_ahead.expressions import Shield
 from rlm_graph.repl.run_ahead.memory import Stop
 from rlm_graph.repl.run_ahead.unknown import Answer, Condition, Never, NotYet, known
 
@@ -197,7 +197,9 @@ class Plan:
         while self._steps is not None and not self.is_full:
             try:
                 next(self._steps)
-            except (StopIteration, Stop, CodeError, RecursionError, MemoryError):
+            except StopIteration:
+                self._steps = None
+            except Exception:  # `Stop`, `CodeError`, and what nobody foresaw: it must not become the cell's
                 self._steps = None
             if time.monotonic() > deadline:
                 break
