@@ -3,8 +3,8 @@
     make bench        # or: python benchmarks/run_ahead.py [--peer-python .venv-rlms/bin/python]
                       #        [--other-python PYTHON]   # one with `recursive-llm`; beside `rlms` it cannot be
 
-Ideal is calls x latency / concurrency. The root model is scripted, so that everybody runs the same cells. Issue: at most
-1.5 times ideal. The server is a process of its own on this machine. The others run one call after the other.
+Ideal is calls x latency / concurrency; at most 1.5 times it is wanted. The root model is scripted, so that everybody
+runs the same cells. The server is a process of its own on this machine. The others run one call after the other.
 """
 
 from __future__ import annotations
