@@ -283,6 +283,7 @@ class Survivors:
     def start(self, life: Life) -> Survivor:
         """A process for a life."""
         Path(life.home).mkdir(parents=True, exist_ok=True)
+        life.result.unlink(missing_ok=True)  # of another run in this home, which would pass for that of this one
         _stream(self._process.stdin).write(json.dumps(asdict(life)) + "\n")
         _stream(self._process.stdin).flush()
         pid = _stream(self._process.stdout).readline()
