@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rlm_graph.journal.keys import Entry, Key, Kind
@@ -34,17 +36,21 @@ class Answers:
         ledger: What earlier attempts at the step have paid for is counted there.
         scope: Identifies the step.
         session: Where answers are committed; None keeps them in memory only, for as long as the step takes.
+        ahead: Steps that follow, and are claimed while the first answer is waited for.
     """
 
-    def __init__(self, ledger: Ledger, *, scope: str = "", session: Session | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, *, scope: str = "", session: Session | None = None, ahead: Sequence[str] = ()
+    ) -> None:
         self._ledger = ledger
         self._scope = scope
         self._session = session
+        self._ahead = ahead
         self._known: dict[Key, Entry] = {}
         self._opening: asyncio.Future[None] | None = None
         self._asking: dict[Key, asyncio.Task[Entry]] = {}
         self._keeps_asking = False
-        self._committing: set[asyncio.Task[None]] = set()
+        self._committing: set[asyncio.Future[Entry]] = set()
 
     async def open(self) -> None:
         """Claim the step, and get what earlier attempts at it have left. Everything that asks does this first.
@@ -55,14 +61,23 @@ class Answers:
         if self._session is None:
             return
         if self._opening is None:
-            self._opening = asyncio.ensure_future(self._open(self._session))
+            known = self._session.entered(self._scope)
+            if known is None:
+                self._opening = asyncio.ensure_future(self._open(self._session))
+            else:
+                self._opening = asyncio.get_running_loop().create_future()
+                self._opening.set_result(None)
+                self._take(known)
         if not self._opening.done():
             await asyncio.shield(self._opening)
         self._opening.result()
 
     async def _open(self, session: Session) -> None:
-        self._known = await session.enter(self._scope)
-        for key, entry in self._known.items():
+        self._take(await session.enter(self._scope))
+
+    def _take(self, known: dict[Key, Entry]) -> None:
+        self._known = known
+        for key, entry in known.items():
             self._ledger.take(key, entry)
 
     @property
@@ -97,6 +112,9 @@ class Answers:
             raise
 
     async def _ask(self, key: Key, ask: Ask) -> Entry:
+        if self._session is not None and self._ahead:
+            self._session.enter_later(self._ahead)
+            self._ahead = ()
         return await self.record(key, await ask())
 
     def _asked(self, key: Key, ended: asyncio.Future[Entry]) -> None:
@@ -115,24 +133,33 @@ class Answers:
 
     async def record(self, key: Key, entry: Entry) -> Entry:
         """Commit an answer that is there. Whoever waits for it may be cancelled: it is committed all the same."""
-        self._known[key] = entry
+        self._known[key] = entry if not entry.prompt else replace(entry, prompt="")  # which may be long
         if self._session is not None:
-            committing = asyncio.ensure_future(self._commit(self._session, key, entry))
+            committing = self._session.begin_record(self._scope, key, entry)
             self._committing.add(committing)
-            committing.add_done_callback(self._committing.discard)
+            committing.add_done_callback(partial(self._committed, key))
             await asyncio.shield(committing)
         return self._known[key]
 
-    async def _commit(self, session: Session, key: Key, entry: Entry) -> None:
-        self._known[key] = await session.record(self._scope, key, entry)
+    def _committed(self, key: Key, ended: asyncio.Future[Entry]) -> None:
+        self._committing.discard(ended)
+        if not ended.cancelled() and ended.exception() is None:
+            self._known[key] = ended.result()
+
+    def record_later(self, key: Key, entry: Entry) -> None:
+        """Have something written that only the story of the run needs: nobody finds it here, nor waits for it."""
+        if self._session is not None:
+            self._session.record_later(self._scope, key, entry)
 
     async def close(self) -> None:
         """Give up what is being asked for, and wait until what has been answered is committed."""
         asking = list(self._asking.values())
         for one in asking:
             one.cancel()
-        await asyncio.gather(*asking, return_exceptions=True)
-        await asyncio.gather(*self._committing, return_exceptions=True)
+        if asking:
+            await asyncio.gather(*asking, return_exceptions=True)
+        if self._committing:
+            await asyncio.gather(*self._committing, return_exceptions=True)
 
 
 class Place:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import json
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from rlm_graph import prompts
-from rlm_graph.answers import Place, digest
+from rlm_graph.answering import Answering, cancelled
+from rlm_graph.answers import Entry, Place, digest
 from rlm_graph.config import RLMConfig
 from rlm_graph.events import emit
 from rlm_graph.human import CellsDecision
 from rlm_graph.ledger import Ledger
-from rlm_graph.repl.executor import Call, Cancel, Done, Executor, Functions
+from rlm_graph.repl.executor import Call, Done, Executor, Functions
 from rlm_graph.sub_calls import SubCalls
 from rlm_graph.tree import Tree
 
 RERUNS = 3
 """How often a cell is run again whose process somebody has killed."""
+
+MAX_TOLD_CHARS = 20_000
+"""Characters of a cell's stdout that the journal keeps."""
+
+CALLS_AT_ONCE = 8
+"""Calls of a cell that are taken before those that were taken begin: the first requests do not wait for the last."""
 
 AHEAD_PER_SLOT = 2
 """Calls that may have been asked ahead of the code, for each that can be in flight: the next ones stand ready."""
@@ -57,7 +66,9 @@ class Cells:
         """Run cells in order, up to the first that fails or answers."""
         ends: list[Done] = []
         for at, code in enumerate(codes):
-            end = await self._run_one(executor, code, tree, Place(place.path, f"{place.cell} {at}"))
+            where, started_at = Place(place.path, f"{place.cell} {at}"), time.time()
+            end = await self._run_one(executor, code, tree, where)
+            tree.answers.record_later(where.key("cell", digest(code)), _entry(code, end, started_at))
             ends.append(end)
             tree.ledger.ran_ahead += end.ran_ahead
             emit(
@@ -87,59 +98,62 @@ class Cells:
 
     async def _attempt(self, executor: Executor, code: str, tree: Tree, place: Place) -> Done:
         sub_calls = self.sub_calls(tree, place)
-        calls: dict[int, asyncio.Task[None]] = {}
-        # Told by the calls themselves: to look through all of them at each step takes long where there are thousands.
-        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def ended(call_id: int, task: asyncio.Task[None]) -> None:
-            calls.pop(call_id, None)
-            if not task.cancelled() and task.exception() is not None and not failed.done():
-                failed.set_exception(task.exception() or AssertionError)
-
-        stepping = asyncio.ensure_future(
-            executor.run_cell(
-                code,
-                timeout_s=self.settings.sandbox_timeout,
-                functions=self.functions,
-                ahead=AHEAD_PER_SLOT * self.settings.max_concurrency if self.settings.run_ahead else 0,
-                calls_left=_left(tree.ledger),
-            )
+        answering = Answering(
+            partial(sub_calls.answer, executor), plain_at_once=AHEAD_PER_SLOT * self.settings.max_concurrency
         )
+        stepping = asyncio.create_task(self._steps(executor, code, tree, answering))
         try:
-            while True:
-                watched: set[asyncio.Future[Any]] = {stepping, failed}
-                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-                if failed.done():
-                    failed.result()  # raises what the code can do nothing about
-                match stepping.result():
-                    case Call() as call:
-                        task = asyncio.create_task(sub_calls.answer(executor, call))
-                        calls[call.id] = task
-                        task.add_done_callback(partial(ended, call.id))
-                    case Cancel(ids):
-                        await cancelled([calls[number] for number in ids if number in calls])
-                    case done:
-                        if done.killed:
-                            with tree.answers.keep_asking():
-                                await cancelled([*calls.values()])
-                        return done
-                stepping = asyncio.ensure_future(executor.next_step())
+            watched: set[asyncio.Future[Any]] = {stepping, answering.failed}
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if answering.failed.done():
+                answering.failed.result()  # raises what the code can do nothing about
+            done = stepping.result()
+            if done.killed:
+                with tree.answers.keep_asking():
+                    await answering.close()
+            return done
         finally:
-            await cancelled([stepping, *calls.values()])
-            if failed.done():
-                failed.exception()
+            await cancelled([stepping])
+            await answering.close()
+
+    async def _steps(self, executor: Executor, code: str, tree: Tree, answering: Answering) -> Done:
+        """Run a cell to its end, and have its calls answered meanwhile."""
+        step = await executor.run_cell(
+            code,
+            timeout_s=self.settings.sandbox_timeout,
+            functions=self.functions,
+            ahead=AHEAD_PER_SLOT * self.settings.max_concurrency if self.settings.run_ahead else 0,
+            calls_left=_left(tree.ledger),
+        )
+        calls = 0
+        while not isinstance(step, Done):
+            if isinstance(step, Call):
+                answering.begin(step)
+                calls += 1
+                if calls % CALLS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            else:
+                await answering.cancel(step.ids)
+            step = await executor.next_step()
+        return step
+
+
+def _entry(code: str, end: Done, started_at: float) -> Entry:
+    """What the journal keeps of a cell for the story of the run."""
+    told = {
+        "code": code,
+        "stdout": end.stdout[:MAX_TOLD_CHARS],
+        "stdout_chars": end.stdout_chars,
+        "error": end.error,
+        "elapsed_s": end.elapsed_s,
+        "ran_ahead": end.ran_ahead,
+        "variables": {name: end.reprs[name] for name in end.changed if name in end.reprs},
+    }
+    return Entry(json.dumps(told), started_at=started_at, ended_at=time.time())
 
 
 def _left(ledger: Ledger) -> int:
     return max(0, ledger.budgets.sub_calls - ledger.sub_calls)
-
-
-async def cancelled(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel tasks, and wait until they have ended."""
-    unfinished = [task for task in tasks if not task.done()]
-    for task in unfinished:
-        task.cancel()
-    await asyncio.gather(*unfinished, return_exceptions=True)
 
 
 __all__ = ["Cells"]

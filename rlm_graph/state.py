@@ -79,10 +79,35 @@ class RLMInput(TypedDict, total=False):
 
     context: Annotated[Any, _JSON_CONTEXT]
     """The context: a text, a list of texts, a dict, documents, a `pathlib.Path`, or a `ContextRef`. A text is always
-    the text itself, never the name of a file. Left out: that of the thread's last question, else the conversation."""
+    the text itself, never the name of a file. A server takes `{"handle": ...}` of an upload and, below its roots,
+    `{"uri": ...}`. Left out: that of the thread's last question, else the conversation."""
 
     messages: list[AnyMessage]
     """A conversation, for use as a chat graph or a sub-agent. Left out: the question is its only message."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+class Citation(TypedDict):
+    """A piece of the context that the answer rests on, found there."""
+
+    document: int | str
+    """Its place in a list of texts, 0 for a context that is one text; in any other, a JSON pointer
+    (`/reviews/3/text`)."""
+
+    name: str | None
+    """The document's name, if it has one."""
+
+    start: int
+    """Where the piece begins, in characters of the text (of its JSON, if it is no text)."""
+
+    end: int
+    """Where it ends."""
+
+    text: str
+    """What stands there."""
+
+    occurrences: int
+    """How often the context has a quotation; the place is that of the first."""
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
@@ -91,6 +116,15 @@ class RLMOutput(TypedDict, total=False):
 
     answer: str | None
     """The answer as it stood in the REPL; None where there is none."""
+
+    structured_response: Any
+    """The answer in the form that `response_format` asks for; None or absent where nothing asks, or there is none."""
+
+    citations: list[Citation]
+    """What of the context the answer rests on, where the setting `citations` asks for it."""
+
+    evidence_problems: list[str]
+    """Evidence that is not in the context, one sentence each: it was left out of `citations`."""
 
     status: Status
     """How the run ended."""
@@ -218,7 +252,16 @@ class RLMState(TypedDict, total=False):
     """Where the messages are that were taken out of the conversation: a hash in the context store. The REPL has them as
     `history`, a list of dicts with `role` and `content`."""
 
+    refusals: int
+    """Answers of this question that were refused for their evidence."""
+
+    repair: Literal["none", "due", "done"]
+    """Whether the reply to the last question did not fit the form, and may be mended once."""
+
     answer: str | None
+    structured_response: Any
+    citations: list[Citation]
+    evidence_problems: list[str]
     status: Status
     answered_by: AnsweredBy | None
     exhausted: str | None
@@ -243,6 +286,10 @@ def role(message: BaseMessage) -> str | None:
 
 
 def marked(message: Any, kind: str, **more: str) -> Any:
-    """A message with its role in the run, for whoever reads the conversation; it is not sent to a model."""
+    """A message with its role in the run, for whoever reads the conversation; it is not sent to a model.
+
+    An observation, which is a person's message to the model, has its role as its name too: Studio shows that.
+    """
     kwargs = {**message.additional_kwargs, "rlm": {"role": kind, **more}}
-    return message.model_copy(update={"additional_kwargs": kwargs, "id": message.id or str(uuid.uuid4())})
+    name = kind if kind == "observation" else message.name
+    return message.model_copy(update={"additional_kwargs": kwargs, "id": message.id or str(uuid.uuid4()), "name": name})

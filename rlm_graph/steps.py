@@ -41,6 +41,7 @@ Work = Callable[[Tree, Place], Coroutine[Any, Any, T]]
 SCOPE_KEY = "__rlm_scope"
 TREE_KEY = "__rlm_tree"
 PATH_KEY = "__rlm_path"
+BEGUN_AS_KEY = "__rlm_begun_as"
 """Where a run's objects travel in `config["configurable"]`: with two underscores they reach no checkpoint."""
 
 
@@ -62,6 +63,14 @@ class Step:
         """What the state holds of it."""
         return f"{self.number}:{self.scope}"
 
+    def next_scopes(self, *nodes: str) -> list[str]:
+        """The names of the steps that follow, if they are those of these nodes."""
+        scope, scopes = self.scope, []
+        for node in nodes:
+            scope = _scope(self.run, scope, node)
+            scopes.append(scope)
+        return scopes
+
 
 def current_step(node: str, state: Mapping[str, Any], config: RunnableConfig) -> Step:
     """The step that a node is about to carry out. Needs the node's runtime."""
@@ -70,9 +79,16 @@ def current_step(node: str, state: Mapping[str, Any], config: RunnableConfig) ->
     last_number, _, last_scope = str(state.get("trail") or ":").partition(":")
     follows = last_number == str(number - 1)
     checkpoint = "" if follows or info is None else info.checkpoint_id
+    scope: Scope | None = configurable(config, SCOPE_KEY)
+    if not last_scope and scope is not None and scope.begun_as:
+        checkpoint = scope.begun_as
     thread = None if info is None else info.thread_id
-    spelt = "\n".join((thread or "", last_scope, node, checkpoint))
-    return Step(hashlib.sha256(spelt.encode()).hexdigest()[:32], number, thread)
+    return Step(_scope(thread, last_scope, node, checkpoint), number, thread)
+
+
+def _scope(run: str | None, last_scope: str, node: str, checkpoint: str = "") -> str:
+    spelt = "\n".join((run or "", last_scope, node, checkpoint))
+    return hashlib.sha256(spelt.encode()).hexdigest()[:32]
 
 
 class Steps:
@@ -111,7 +127,9 @@ class Steps:
         session = await self.session(config, settings)
         step = current_step(node, state, config)
         ledger = self.ledger(state, settings)
-        answers = Answers(ledger, scope=step.scope, session=session)
+        cells, _, turn = step.next_scopes("execute_repl", "truncate_observation", "generate_code")
+        ahead = (cells, turn) if node == "generate_code" else ()
+        answers = Answers(ledger, scope=step.scope, session=session, ahead=ahead)
         if _may_have_been_tried(config):
             await answers.open()
         desk = Desk(answers)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
@@ -11,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
 from rlm_graph import ContextStore, Journal, ModelError, RLMConfig, RunBusyError, create_rlm
+from rlm_graph.cli.removal import gc
 from rlm_graph.testing import Reply, Request, ScriptedServer
 
 MakeRLM = Callable[..., Any]
@@ -282,7 +288,7 @@ def test_the_journal_lists_the_run(make_rlm: MakeRLM, tmp_path: Path) -> None:
     (run,) = journal.runs()
     assert (run.name, run.question) == (config["configurable"]["thread_id"], "Which one?")
     assert (run.status, run.iterations, run.sub_calls, run.alive) == ("complete", 2, 1, False)
-    assert run.entries == 3
+    assert run.entries == 5  # two turns, two cells, one sub-call
     state = rlm.get_state(config).values
     assert journal.references("context") == {result_context(state)}
     assert state["repl"] in journal.references("snapshot")
@@ -293,3 +299,134 @@ def result_context(state: dict[str, Any]) -> str:
     """The hash of the context in a state."""
     found: str = state["context"]["context_ref"]["sha256"]
     return found
+
+
+def test_the_journal_has_what_the_story_of_the_run_needs(make_rlm: MakeRLM, tmp_path: Path) -> None:
+    """What was asked, of whom, and how each cell ended: of the root model, of sub-calls, of tools, and of children."""
+
+    def price_of(part: str) -> int:
+        """The price."""
+        return len(part)
+
+    def sub(request: Request) -> str:
+        is_child = request.messages[0]["role"] == "system"
+        return code("FINAL(context[0] + llm_query('of the child'))") if is_child else echo(request)
+
+    journal = Journal(tmp_path / "j.sqlite")
+    replies = [
+        code("x = llm_query('one')\nprint('y' * 30_000)"),
+        code("z = price_of('bolt')\nw = rlm_query('child?', ['its context'])\nraise ValueError(w)"),
+        code("FINAL(w)"),
+    ]
+    rlm = make_rlm(
+        [*replies, *replies],
+        sub,
+        tools=[price_of],
+        config=RLMConfig(max_recursion_depth=2),
+        journal=journal,
+        checkpointer=InMemorySaver(),
+    )
+    config = thread()
+    for query in ("Which one?", "And now?"):
+        rlm.invoke({"query": query, "context": "c"}, config)
+    story = asyncio.run(journal.story(config["configurable"]["thread_id"]))
+    assert [entry.started_at for *_, entry in story] == sorted(entry.started_at for *_, entry in story)
+    first = story[: len(story) // 2]
+    assert [(len(key.path) > 0, key.kind, entry.model) for _, key, entry in first] == [
+        (False, "root", "root"),
+        (False, "cell", None),
+        (False, "llm_query", "sub"),
+        (False, "root", "root"),
+        (False, "cell", None),
+        (False, "tool", None),
+        (False, "rlm_query", None),
+        (True, "root", "sub"),
+        (True, "cell", None),
+        (True, "llm_query", "sub"),
+        (False, "root", "root"),
+        (False, "cell", None),
+    ]
+    asked = [entry.prompt for _, key, entry in first if key.kind != "cell"]
+    sent = [request for request in rlm.server.requests if request.model == "root"]
+    assert asked[0] == "\n\n".join(message["content"] for message in sent[0].messages)
+    assert asked[1] == "one"
+    assert asked[2] == sent[1].text
+    assert asked[3:5] == ['price_of({"part": "bolt"})', "child?"]
+    assert "its context" in asked[5]
+    assert asked[6] == "of the child"
+    assert asked[7] == sent[2].text
+    second = [entry.prompt for _, key, entry in story[len(first) :] if key.kind == "root" and not key.path]
+    system, *_, question = sent[3].messages
+    assert second == [f"{system['content']}\n\n{question['content']}", sent[4].text, sent[5].text]
+    cells = [json.loads(entry.value) for _, key, entry in first if key.kind == "cell"]
+    assert (len(cells[0]["stdout"]), cells[0]["stdout_chars"], cells[0]["error"]) == (20_000, 30_001, None)
+    assert cells[0]["variables"] == {"x": "'re:one'"}
+    assert "ValueError: its contextre:of the child" in cells[1]["error"]
+    assert cells[2]["code"].startswith("FINAL(context[0]")
+    assert cells[3]["code"] == "FINAL(w)"
+
+
+KILLED = """
+import os, signal, sys
+from langgraph.checkpoint.sqlite import SqliteSaver
+from rlm_graph import ContextStore, create_rlm
+from rlm_graph.testing import ScriptedServer
+
+folder = sys.argv[1]
+
+def root(request):
+    turn = sum(message["role"] == "assistant" for message in request.messages)
+    if turn == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ["```repl\\nkept = ['first']\\n```", "```repl\\nkept.append('second')\\n```"][turn]
+
+with ScriptedServer(root) as server, SqliteSaver.from_conn_string(f"{folder}/c.sqlite") as saver:
+    rlm = create_rlm(server.chat_model("root"), checkpointer=saver, context_store=ContextStore(f"{folder}/store"))
+    rlm.invoke({"query": "q", "context": "the context"}, {"configurable": {"thread_id": "run"}}, durability="sync")
+"""
+
+
+def test_a_sweep_spares_what_a_killed_run_has_put_last(
+    serve: Callable[..., ScriptedServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waited until the journal referred to it, but a checkpoint does; the run goes on with its variables."""
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False, stderr=subprocess.PIPE, text=True)
+    store, path = ContextStore(tmp_path / "store"), tmp_path / "store" / "journal.sqlite"
+    journal = Journal(path)
+    forget = sa.text("DELETE FROM rlm_references WHERE kind = 'snapshot'")  # as if it had been killed sooner
+    journal.write(lambda connection: connection.execute(forget))
+    snapshots = [file.name for file in store.files.stored("snapshots")]
+    assert len(snapshots) == 2
+    assert gc(older_than="0", dry_run=False, store=store.root, database=str(path), as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == 0
+    server = serve({"root": [code("kept.append('third')\nFINAL(kept)")]})
+    with (
+        SqliteSaver.from_conn_string(str(tmp_path / "c.sqlite")) as saver,
+        create_rlm(server.chat_model("root"), checkpointer=saver, context_store=store) as rlm,
+    ):
+        result = rlm.invoke(None, {"configurable": {"thread_id": "run"}})
+    assert result["answer"] == '["first", "second", "third"]'
+    journal.remove_run("run")
+    assert journal.unsettled() == {}
+    journal.close()
+
+
+def test_an_iteration_is_one_transaction_of_the_journal(make_rlm: MakeRLM) -> None:
+    """And what is written soon, but not then, is at most one more."""
+    commits = [0]
+
+    def count(_: object) -> None:
+        commits[0] += 1
+
+    rlm = make_rlm(lambda request: code("x = len(context)\nprint(x)"), checkpointer=InMemorySaver())
+    rlm.invoke({"query": "q", "context": "c"}, thread(), context=RLMConfig(max_iterations=1))
+    sa.event.listen(sa.engine.Engine, "commit", count)
+    taken = []
+    try:
+        for iterations in (5, 15):
+            commits[0] = 0
+            rlm.invoke({"query": "q", "context": "c"}, thread(), context=RLMConfig(max_iterations=iterations))
+            taken.append(commits[0])
+    finally:
+        sa.event.remove(sa.engine.Engine, "commit", count)
+    assert 10 <= taken[1] - taken[0] <= 20

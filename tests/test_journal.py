@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,9 +33,9 @@ from postgres import PostgresServer
 from rlm_graph.errors import ConfigError, JournalError, JournalVersionError, RunBusyError, RunNotFoundError
 from rlm_graph.journal import Entry, Journal, JournalCache, Key, Session, runs
 from rlm_graph.journal.claims import DEAD_AFTER_S
-from rlm_graph.journal.keys import PACKED_FROM_BYTES, pack
-from rlm_graph.journal.schema import VERSION, answers, entries, sessions
-from rlm_graph.journal.writer import HEARTBEAT_S
+from rlm_graph.journal.keys import PACKED_FROM_BYTES, PROMPT_PACKED_FROM_BYTES, pack
+from rlm_graph.journal.schema import VERSION, answers, entries, metadata, sessions
+from rlm_graph.journal.writer import HEARTBEAT_S, SOON_S
 
 KEY = Key(path="", cell="cell 1", kind="llm_query", digest="d" * 64, occurrence=0)
 SCOPE = "5c09e"
@@ -94,6 +95,89 @@ async def test_what_is_recorded_is_found_again(journal: Journal, text: str) -> N
     assert run is not None
     assert (run.name, run.entries) == (text[:50], 1)
     assert run.bytes <= max(len(text.encode("utf-8", "surrogatepass")), 2) + 1
+
+
+async def told(journal: Journal, run: str = "run") -> dict[Key, Entry]:
+    """What a run has asked, and its cells, without their scopes."""
+    return {each: entry for _, each, entry in await journal.story(run)}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_prompts_are_kept_for_the_story_of_the_run(journal: Journal, text: str) -> None:
+    """Every text comes back there, character by character, and counts as a part of the run's size.
+
+    Whoever carries out the step again is not given them: a thousand prompts are as long as the context.
+    """
+    session = await opened(journal)
+    assert await session.record(SCOPE, KEY, Entry("value", prompt=text)) == Entry("value")
+    assert await session.enter(SCOPE) == {KEY: Entry("value")}
+    await session.close()
+    assert await told(journal) == {KEY: Entry("value", prompt=text)}
+    run = journal.run("run")
+    assert run is not None
+    size = run.bytes - len("=value")
+    length = len(text.encode("utf-8", "surrogatepass"))
+    assert size <= (length + 1 if length < PROMPT_PACKED_FROM_BYTES else 0.9 * length + 1 + 5000)
+    assert (size == 0) == (text == "")
+
+
+async def test_a_story_is_told_in_order(journal: Journal) -> None:
+    """Of when things began, whichever was written first; that of another run is not in it."""
+    session, other = await opened(journal, scope="b"), await opened(journal, "another", "c")
+    await session.enter("a")
+    await session.record("b", key(2), Entry("third", started_at=3.0))
+    await session.record("a", key(1), Entry("first", started_at=1.0))
+    await session.record("b", key(3), Entry("second", started_at=2.0))
+    await other.record("c", key(4), Entry("another's", started_at=1.5))
+    await session.close()
+    await other.close()
+    story = await journal.story("run")
+    assert [(scope, entry.value) for scope, _, entry in story] == [("a", "first"), ("b", "second"), ("b", "third")]
+    assert await journal.story("no run") == []
+
+
+CELL = replace(KEY, kind="cell")
+
+
+async def test_what_is_recorded_later_comes_with_what_is_recorded_next(journal: Journal) -> None:
+    """In the same transaction, though it was recorded without waiting; steps that were not claimed may have it too."""
+    session = await opened(journal)
+    session.record_later("not claimed", CELL, Entry("cell", prompt="p"))
+    await session.record(SCOPE, KEY, Entry("answer"))
+    assert await told(journal) == {CELL: Entry("cell", prompt="p"), KEY: Entry("answer")}
+    await session.close()
+
+
+async def test_what_is_recorded_later_is_there_soon_and_when_the_session_ends(journal: Journal) -> None:
+    """Nothing more need be recorded for that."""
+    session = await opened(journal)
+    session.record_later(SCOPE, CELL, Entry("cell"))
+    assert await told(journal) == {}
+    await asyncio.sleep(SOON_S + 0.3)
+    assert await told(journal) == {CELL: Entry("cell")}
+    session.record_later(SCOPE, replace(CELL, cell="cell 2"), Entry("next cell"))
+    await session.close()
+    assert set(await told(journal)) == {CELL, replace(CELL, cell="cell 2")}
+
+
+async def test_a_cell_that_ran_again_is_told_once(journal: Journal) -> None:
+    """As it ended last; and who carries out the step again is not bothered with it."""
+    session = await opened(journal)
+    for stdout in ("first time", "second time"):
+        session.record_later(SCOPE, CELL, Entry(stdout))
+        await session.record(SCOPE, KEY, Entry("answer"))
+    assert await told(journal) == {CELL: Entry("second time"), KEY: Entry("answer")}
+    assert await session.enter(SCOPE) == {KEY: Entry("answer")}
+    await session.close()
+
+
+async def test_who_has_lost_a_step_tells_nothing_of_it(journal: Journal) -> None:
+    """The cells are those of whoever carries it out now."""
+    first, second = await opened(journal), await journal.open_session("run")
+    second.record_later(SCOPE, CELL, Entry("a ghost's"))
+    await second.close()
+    assert await told(journal) == {}
+    await first.close()
 
 
 async def test_an_unknown_price_stays_unknown(journal: Journal) -> None:
@@ -222,6 +306,29 @@ async def test_a_second_session_is_told_who_has_the_step(journal: Journal) -> No
     assert await first.enter(SCOPE) == {}
     await first.close()
     assert await second.enter(SCOPE) == {}
+    await second.close()
+
+
+async def test_steps_are_entered_ahead(journal: Journal) -> None:
+    """They are claimed then, with what they have; who had one of them then may have ended when it is needed."""
+    first, second = await opened(journal, scope="taken"), await journal.open_session("run")
+    await first.enter("has something")
+    await first.record("has something", KEY, Entry("known"))
+    await first.close()
+    first = await opened(journal, scope="taken")
+    second.enter_later(["has something", "taken"])
+    assert second.entered("has something") is None  # it is not waited for
+    await second.enter("here")  # takes them along
+    assert second.entered("has something") == {KEY: Entry("known")}
+    with pytest.raises(RunBusyError):
+        await first.enter("has something")
+    assert second.entered("taken") is None
+    with pytest.raises(RunBusyError):
+        await second.enter("taken")
+    await first.close()
+    assert await second.enter("taken") == {}
+    await second.record("has something", key(1), Entry("new"))
+    assert await second.enter("has something") == {KEY: Entry("known"), key(1): Entry("new")}
     await second.close()
 
 
@@ -513,6 +620,43 @@ async def test_references_are_kept_by_run(journal: Journal) -> None:
     await second.close()
 
 
+async def test_what_is_referred_to_later_is_there_soon_and_when_the_session_ends(journal: Journal) -> None:
+    """And until then the run's contexts are told, whose snapshots must stay."""
+    session = await journal.open_session("run")
+    await session.refer("context", ["c"])
+    session.refer_later("snapshot", ["s"])
+    assert journal.references("snapshot") == set()
+    assert set(journal.unsettled()) == {"c"}
+    await asyncio.sleep(SOON_S + 0.3)
+    assert journal.references("snapshot") == {"s"}
+    session.refer_later("snapshot", ["t"])
+    await session.close()
+    assert journal.references("snapshot") == {"s", "t"}
+    assert journal.unsettled() == {}
+
+
+async def test_a_run_that_was_killed_stays_unsettled(journal: Journal, journal_url: str) -> None:
+    """Though others forget its session, and somebody goes on with it; until it is removed."""
+    started = time.time()
+    with children(journal_url, 1) as [child]:
+        session = await journal.open_session("run")
+        await session.refer("context", ["c", "d"])
+        await session.close()
+        child.go()
+        assert child.says() == "has it"
+    other = await opened(journal, "other", "other")
+    await other.refer("context", ["d", "e"])
+    await (await opened(journal)).close()
+    unsettled = journal.unsettled()
+    assert set(unsettled) == {"c", "d", "e"}
+    assert all(started <= opened_at <= time.time() for opened_at in unsettled.values())
+    assert set(journal.unsettled(["run"])) == {"c", "d"}
+    await other.close()
+    assert set(journal.unsettled()) == {"c", "d"}
+    journal.remove_run("run")
+    assert journal.unsettled() == {}
+
+
 async def test_a_removed_run_leaves_nothing(journal: Journal) -> None:
     """Once it has ended; other runs stay."""
     session, other = await opened(journal, "run", "a"), await opened(journal, "other", "b")
@@ -619,6 +763,41 @@ def test_what_is_no_journal_is_refused(where: str, message: str) -> None:
     """When it is named, not when it is used."""
     with pytest.raises(ConfigError, match=message):
         Journal(where)
+
+
+async def test_a_journal_of_an_older_version_is_brought_up_to_this_one(journal_url: str) -> None:
+    """With all that is in it, by whoever opens it, also if several do so at once."""
+    made = sa.create_engine(journal_url.replace("postgresql://", "postgresql+psycopg://"))
+    with made.begin() as connection:
+        metadata.create_all(connection)
+        connection.execute(sa.text("ALTER TABLE rlm_entries DROP COLUMN prompt"))  # as version 1 had them
+        connection.execute(sa.text("DROP TABLE rlm_unsettled"))
+        connection.execute(sa.text("INSERT INTO rlm_journal VALUES (1)"))
+        connection.execute(
+            sa.text("INSERT INTO rlm_runs (run, created_at, updated_at) VALUES ('old', 1, 2)"),
+        )
+        row = {"value": b"=old", **KEY.__dict__}
+        connection.execute(
+            sa.text(
+                "INSERT INTO rlm_entries (scope, path, cell, kind, digest, occurrence, run, bytes, requests, "
+                "input_tokens, output_tokens, cost_usd, started_at, ended_at, value) "
+                f"VALUES ('{SCOPE}', :path, :cell, :kind, :digest, :occurrence, 'old', 4, 1, 2, 3, 0.5, 6, 7, :value)"
+            ),
+            row,
+        )
+    made.dispose()
+    journals = [Journal(journal_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        listed = list(pool.map(lambda journal: journal.runs(), journals))
+    assert [[(run.name, run.entries, run.bytes) for run in runs] for runs in listed] == [[("old", 1, 4)]] * 4
+    old = Entry("old", None, None, 1, 2, 3, 0.5, 6.0, 7.0)
+    session = await journals[0].open_session("old")
+    assert await session.enter(SCOPE) == {KEY: old}
+    await session.record(SCOPE, key(1), Entry("new", prompt="of the new one"))
+    await session.close()
+    assert await told(journals[1], "old") == {key(1): Entry("new", prompt="of the new one"), KEY: old}
+    for journal in journals:
+        journal.close()
 
 
 def test_a_newer_journal_is_refused(journal: Journal, journal_url: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +75,24 @@ def sweep(
     until = time.time() - older_than_s
     with files.clear_errors("read"):
         return _sweep(files, contexts, snapshots, until, dry=dry)
+
+
+def snapshots_over(files: Files, contexts: Mapping[str, float], besides: Collection[str]) -> set[str]:
+    """Return the snapshots over some contexts that are not too old: see :meth:`ContextStore.snapshots_over`."""
+
+    def context_of(file: Stored) -> tuple[Stored, str]:
+        try:
+            return file, needs(files.read(file.path), file.name).context
+        except (OSError, REPLExecutionError):  # it is gone, or could not be opened
+            return file, ""
+
+    since = {context: time - SAFE_AGE_S for context, time in contexts.items()}
+    if not since:
+        return set()
+    first = min(since.values())
+    with files.clear_errors("read"):
+        found = (file for file in files.stored("snapshots") if file.time >= first and file.name not in besides)
+        return {file.name for file, over in files.each(context_of, found) if file.time >= since.get(over, math.inf)}
 
 
 def remove(

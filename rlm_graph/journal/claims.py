@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from rlm_graph.errors import RunBusyError
 from rlm_graph.journal.processes import Process, open_here
-from rlm_graph.journal.schema import claims, insert, runs, sessions
+from rlm_graph.journal.schema import claims, insert, runs, sessions, unsettled
 
 DEAD_AFTER_S = 20.0
 """Seconds without a heartbeat after which a session is dead, where its process cannot be looked at."""
@@ -25,6 +25,7 @@ FORGOTTEN_AFTER_S = 86_400.0
 
 # Built once: building them takes longer than the database does. What they read stays so until the commit.
 _INSERT_SESSION, _INSERT_CLAIM, _INSERT_RUN = insert(sessions), insert(claims), insert(runs)
+_INSERT_UNSETTLED = insert(unsettled)
 _SCOPES = claims.c.scope.in_(sa.bindparam("scopes", expanding=True))
 _HELD = sa.select(claims.c.session, claims.c.scope).where(_SCOPES).order_by(claims.c.scope).with_for_update(read=True)
 _OWNERS = (
@@ -45,12 +46,18 @@ def open_session(connection: sa.Connection, session: str, run: str) -> None:
         _INSERT_SESSION,
         {"id": session, "run": run, "started_at": now, "heartbeat_at": now, **asdict(Process.this())},
     )
+    connection.execute(_INSERT_UNSETTLED, {"session": session, "run": run, "opened_at": now})
 
 
 def close_sessions(connection: sa.Connection, ids: Collection[str]) -> None:
     """Forget sessions, and what they have claimed."""
     connection.execute(sa.delete(claims).where(claims.c.session.in_(ids)))
     connection.execute(sa.delete(sessions).where(sessions.c.id.in_(ids)))
+
+
+def settle(connection: sa.Connection, session: str) -> None:
+    """Note that a session has ended, and that all that it has put is referred to."""
+    connection.execute(sa.delete(unsettled).where(unsettled.c.session == session))
 
 
 def beat(connection: sa.Connection, ids: Collection[str]) -> None:
@@ -92,10 +99,13 @@ def claim(connection: sa.Connection, asked: Sequence[tuple[str, str]]) -> list[R
     return refused
 
 
-def lost(connection: sa.Connection, held: Collection[tuple[str, str]]) -> dict[tuple[str, str], RunBusyError]:
-    """Those of some claims, given as session and scope, that are lost; the others stay as they are until the commit."""
-    rows = connection.execute(_HELD, {"scopes": list({scope for _, scope in held})})
-    gone = set(held) - {(row.session, row.scope) for row in rows}
+def holders(connection: sa.Connection, scopes: Collection[str]) -> dict[str, str]:
+    """The sessions that have claimed some steps, by scope; these claims stay as they are until the commit."""
+    return {scope: session for session, scope in connection.execute(_HELD, {"scopes": list(scopes)})}
+
+
+def lost(connection: sa.Connection, gone: Collection[tuple[str, str]]) -> dict[tuple[str, str], RunBusyError]:
+    """Why some claims, given as session and scope, are not the sessions' any more."""
     if not gone:
         return {}
     owners = _owners(connection, {scope for _, scope in gone})

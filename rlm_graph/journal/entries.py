@@ -1,23 +1,28 @@
-"""Entries of steps: written once, found again by whoever carries out the step again."""
+"""Entries of steps: written once, and found again by whoever carries out the step again, or tells the run's story."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from rlm_graph.errors import RunBusyError
 from rlm_graph.journal import claims
-from rlm_graph.journal.keys import Entry, Key, unpack
+from rlm_graph.journal.keys import PROMPT_PACKED_FROM_BYTES, Entry, Key, pack, unpack
 from rlm_graph.journal.schema import entries, insert
 
 _KEY = [entries.c[name] for name in Key.__dataclass_fields__]
-_ENTRY = [entries.c[name] for name in Entry.__dataclass_fields__]
-_INSERT = insert(entries)
+_ENTRY = [entries.c[name] for name in Entry.__dataclass_fields__ if name != "prompt"]
+_INSERT, _REPLACE = insert(entries), insert(entries, replacing=True)
 _READ_STEPS = sa.select(entries.c.scope, *_KEY, *_ENTRY).where(
-    entries.c.scope.in_(sa.bindparam("scopes", expanding=True))
+    entries.c.scope.in_(sa.bindparam("scopes", expanding=True)), entries.c.kind != "cell"
+)
+_READ_STORY = (
+    sa.select(entries.c.scope, *_KEY, *_ENTRY, entries.c.prompt)
+    .where(entries.c.run == sa.bindparam("of_run", type_=entries.c.run.type))
+    .order_by(entries.c.started_at, entries.c.ended_at, entries.c.scope, *_KEY)
 )
 
 
@@ -30,8 +35,37 @@ class Recording:
     scope: str
     key: Key
     entry: Entry
-    value: bytes
-    """That of the entry, packed."""
+
+    is_told: bool = False
+    """It is for the story of the run only: what is written last stays, and the step need not have been claimed."""
+
+    def pack(self) -> Packed:
+        """What goes into the table."""
+        value, prompt = pack(self.entry.value), self.entry.prompt
+        packed_prompt = pack(prompt, PROMPT_PACKED_FROM_BYTES) if prompt else None
+        row = {
+            **self.key.__dict__,
+            **self.entry.__dict__,
+            "scope": self.scope,
+            "run": self.run,
+            "value": value,
+            "prompt": packed_prompt,
+            "bytes": len(value) + len(packed_prompt or b""),
+        }
+        return Packed(self, row)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A recording, and its row in the table."""
+
+    recording: Recording
+    row: dict[str, Any]
+
+    @property
+    def claim(self) -> tuple[str, str]:
+        """Session and scope."""
+        return self.recording.session, self.recording.scope
 
 
 def enter(connection: sa.Connection, asked: Sequence[tuple[str, str]]) -> list[dict[Key, Entry] | RunBusyError]:
@@ -44,29 +78,42 @@ def enter(connection: sa.Connection, asked: Sequence[tuple[str, str]]) -> list[d
     return [error or dict(found[scope]) for (_, scope), error in zip(asked, refused, strict=True)]
 
 
-def record(connection: sa.Connection, recordings: Sequence[Recording]) -> list[Entry | RunBusyError]:
-    """Write entries whose sessions have their steps; return what is there now: what was written first stays."""
-    lost = claims.lost(connection, {(recording.session, recording.scope) for recording in recordings})
-    kept = [recording for recording in recordings if (recording.session, recording.scope) not in lost]
-    if kept and connection.execute(_INSERT, [_row(recording) for recording in kept]).rowcount < len(kept):
-        written = {(recording.scope, recording.key): _read(connection, recording) for recording in kept}
-    else:
-        written = {(recording.scope, recording.key): recording.entry for recording in kept}
+def record(connection: sa.Connection, recordings: Sequence[Packed]) -> list[Entry | RunBusyError]:
+    """Write entries whose sessions have their steps; return what is there now: what was written first stays.
+
+    Those for the story of the run are written where no other session has their steps.
+    """
+    holders = claims.holders(connection, {packed.recording.scope for packed in recordings})
+    told = [packed for packed in recordings if packed.recording.is_told]
+    asked = [packed for packed in recordings if not packed.recording.is_told]
+    lost = claims.lost(
+        connection, {packed.claim for packed in asked if holders.get(packed.recording.scope) != packed.claim[0]}
+    )
+    kept = [packed for packed in asked if packed.claim not in lost]
+    all_new = not kept or connection.execute(_INSERT, [packed.row for packed in kept]).rowcount == len(kept)
+    mine = [packed for packed in told if holders.get(packed.recording.scope) in (packed.claim[0], None)]
+    if mine:
+        connection.execute(_REPLACE, [packed.row for packed in mine])
+    there = {
+        (packed.recording.scope, packed.recording.key): replace(packed.recording.entry, prompt="")
+        if all_new
+        else _read(connection, packed.recording)
+        for packed in kept
+    }
     return [
-        lost.get((recording.session, recording.scope)) or written[recording.scope, recording.key]
-        for recording in recordings
+        lost.get(packed.claim) or there.get((packed.recording.scope, packed.recording.key)) or packed.recording.entry
+        for packed in recordings
     ]
 
 
-def _row(recording: Recording) -> dict[str, Any]:
-    return {
-        "scope": recording.scope,
-        "run": recording.run,
-        "bytes": len(recording.value),
-        **recording.key.__dict__,
-        **recording.entry.__dict__,
-        "value": recording.value,
-    }
+def story(connection: sa.Connection, run: str) -> list[tuple[str, Key, Entry]]:
+    """All entries of a run with their scopes, in the order in which they were begun."""
+    found = []
+    for scope, *columns, prompt in connection.execute(_READ_STORY, {"of_run": run}):
+        entry = _entry(columns[len(_KEY) :])
+        text = "" if prompt is None else unpack(prompt)
+        found.append((scope, Key(*columns[: len(_KEY)]), replace(entry, prompt=text)))
+    return found
 
 
 def _read(connection: sa.Connection, recording: Recording) -> Entry:

@@ -10,10 +10,13 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["root", "llm_query", "rlm_query", "tool", "ask_user", "interrupt", "direct", "compaction"]
+Kind = Literal["root", "llm_query", "rlm_query", "tool", "ask_user", "interrupt", "direct", "compaction", "cell"]
 
 PACKED_FROM_BYTES = 1024
 """Values of fewer bytes are kept as they are: compressing them saves nothing that a page of the database would show."""
+
+PROMPT_PACKED_FROM_BYTES = 512
+"""Likewise prompts, of which there are many more bytes than of answers."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,15 @@ class Entry:
     ended_at: float = 0.0
     """Likewise."""
 
+    prompt: str = ""
+    """What was asked, for whoever tells the story of the run (:meth:`Journal.story`): the text of a sub-call; of a turn
+    of the root model, the messages that were new to it. Who carries out a step again does not need it, and gets ""."""
 
-def pack(text: str) -> bytes:
+
+def pack(text: str, packed_from: int = PACKED_FROM_BYTES) -> bytes:
     """Any text as bytes: a mark, then UTF-8 with lone surrogates passed through, compressed where that pays."""
     data = text.encode("utf-8", "surrogatepass")
-    if len(data) >= PACKED_FROM_BYTES:
+    if len(data) >= packed_from:
         packed = zlib.compress(data, level=1)
         if len(packed) < 0.9 * len(data):
             return b"z" + packed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from rlm_graph.errors import RunNotFoundError
 from rlm_graph.journal import claims
-from rlm_graph.journal.schema import entries, insert, references, runs, sessions
+from rlm_graph.journal.schema import entries, insert, references, runs, sessions, unsettled
 
 QUESTION_CHARS = 200
 """Characters of a run's question that are kept."""
@@ -158,21 +158,40 @@ def remove(connection: sa.Connection, run: str) -> None:
         raise claims.busy(living)
     dead = connection.scalars(sa.select(sessions.c.id).where(sessions.c.run == run)).all()
     claims.close_sessions(connection, dead)
-    for table in (entries, references, runs):
+    for table in (entries, references, unsettled, runs):
         connection.execute(sa.delete(table).where(table.c.run == run))
 
 
 def refer(connection: sa.Connection, run: str, kind: str, ids: Iterable[str]) -> None:
     """Write down what a run refers to."""
-    rows = [{"run": run, "kind": kind, "id": id_} for id_ in sorted(set(ids))]
+    refer_all(connection, [(run, kind, ids)])
+
+
+def refer_all(connection: sa.Connection, referring: Sequence[tuple[str, str, Iterable[str]]]) -> list[None]:
+    """Write down what runs refer to: run, kind and ids."""
+    rows = sorted({(run, kind, id_) for run, kind, ids in referring for id_ in ids})
     if rows:
-        connection.execute(_INSERT_REFERENCE, rows)
+        connection.execute(_INSERT_REFERENCE, [{"run": run, "kind": kind, "id": id_} for run, kind, id_ in rows])
+    return [None] * len(referring)
 
 
 def referred(connection: sa.Connection, kind: str, run: str | None = None) -> set[str]:
     """The ids of a kind that a run, or any run, refers to."""
     mine = sa.true() if run is None else references.c.run == run
     return set(connection.scalars(sa.select(references.c.id).where(references.c.kind == kind, mine)))
+
+
+def unsettled_contexts(connection: sa.Connection, names: Iterable[str] | None = None) -> dict[str, float]:
+    """Contexts of runs that go on, or were broken off, with the time when the first session of these was opened."""
+    since = sa.func.min(unsettled.c.opened_at).label("since")
+    mine = sa.true() if names is None else unsettled.c.run.in_(list(names))
+    found = connection.execute(
+        sa.select(references.c.id, since)
+        .join_from(unsettled, references, unsettled.c.run == references.c.run)
+        .where(references.c.kind == "context", mine)
+        .group_by(references.c.id)
+    )
+    return {row.id: row.since for row in found}
 
 
 def _run(row: sa.RowMapping, *, is_alive: bool) -> Run:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from rlm_graph.errors import JournalVersionError
 
-VERSION = 1
+VERSION = 2
 """Of the tables below; it goes up when they change, together with a migration in :func:`prepare`."""
 
 _UNSTORABLE = re.compile("[\\\\\0\ud800-\udfff]")
@@ -68,6 +68,14 @@ sessions = sa.Table(
     sa.Column("heartbeat_at", sa.Double, nullable=False),
 )
 
+unsettled = sa.Table(  # sessions that have not ended properly: they may have put snapshots that no reference tells
+    "rlm_unsettled",
+    metadata,
+    sa.Column("session", sa.Text, primary_key=True),
+    sa.Column("run", AnyText, nullable=False, index=True),
+    sa.Column("opened_at", sa.Double, nullable=False),
+)
+
 claims = sa.Table(
     "rlm_claims",
     metadata,
@@ -85,7 +93,7 @@ entries = sa.Table(
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("occurrence", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("run", AnyText, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),  # of value
+    sa.Column("bytes", sa.BigInteger, nullable=False),  # of value and prompt
     sa.Column("failed", AnyText),
     sa.Column("model", AnyText),
     sa.Column("requests", sa.BigInteger, nullable=False),
@@ -94,7 +102,9 @@ entries = sa.Table(
     sa.Column("cost_usd", sa.Double),
     sa.Column("started_at", sa.Double, nullable=False),
     sa.Column("ended_at", sa.Double, nullable=False),
-    sa.Column("value", sa.LargeBinary, nullable=False),  # the last one, so that SQLite finds the others without it
+    # The last two, so that SQLite finds the others without them, and the value without the prompt.
+    sa.Column("value", sa.LargeBinary, nullable=False),
+    sa.Column("prompt", sa.LargeBinary),  # NULL: none
     sa.Index("rlm_entries_of_run", "run", "bytes"),  # answers how many and how large without the rows
 )
 
@@ -157,4 +167,9 @@ def prepare(connection: sa.Connection, journal: str) -> None:
             f"the journal {journal} is of version {found}, and this rlm-graph knows versions up to {VERSION}: "
             f"upgrade it (pip install --upgrade rlm-graph), or name another journal"
         )
-    # A migration goes here: `if found < 2:` change the tables, and insert 2 into `versions`, in this same transaction.
+    elif found < VERSION:  # `if found < 3:` goes below the first one; all in this same transaction
+        if found < 2:
+            kind = entries.c.prompt.type.compile(connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {entries.name} ADD COLUMN prompt {kind}"))
+            unsettled.create(connection)
+        connection.execute(insert(versions), {"version": VERSION})

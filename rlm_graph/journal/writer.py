@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -30,6 +30,10 @@ Work: TypeAlias = "Callable[[sa.Connection, Sequence[Any]], Sequence[Any]]"
 
 HEARTBEAT_S = 5.0
 """Seconds between heartbeats."""
+
+SOON_S = 0.2
+"""Seconds that something which need not be done at once waits for something that must be: it costs next to nothing
+beside that, and waking the thread for it would cost more than doing it."""
 
 CLOSING_PATIENCE_S = 5.0
 """Seconds that the end of a session or a journal waits for the database: others notice it anyway."""
@@ -51,6 +55,8 @@ class _Request:
     """By `time.monotonic()`; what has waited in the queue has had its patience there."""
     answer: asyncio.Future[Any] | None
     """None: nobody waits for it."""
+    prepare: Callable[[Any], Any] | None = None
+    """Makes the item that the work is given, before the transaction begins."""
 
 
 class Writer:
@@ -60,7 +66,8 @@ class Writer:
         self.sessions: set[str] = set()
         """Ids of those that are open."""
         self._database = database
-        self._queue: SimpleQueue[_Request | None] = SimpleQueue()  # None: the end
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()  # None: look what else there is
+        self._waiting: deque[_Request] = deque()  # to be done together with what comes next
         self._closing = threading.RLock()  # a collected session may be at the queue in the middle of anything
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="rlm-graph-journal", daemon=True)
@@ -82,15 +89,49 @@ class Writer:
             JournalError: the database cannot be written.
             RLMError: the work's own error.
         """
-        answer: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
-        self._put(_Request(work, item, durable, time.monotonic() + patience_s, answer))
-        return await answer
+        return await self.begin(work, item, durable=durable, patience_s=patience_s)
 
-    def post(self, work: Callable[[sa.Connection, Sequence[ItemT]], Sequence[object]], item: ItemT) -> None:
-        """Have work done that nobody waits for, and that is no great loss."""
+    def begin(
+        self,
+        work: Callable[[sa.Connection, Sequence[ItemT]], Sequence[ResultT | RLMError]],
+        item: Any,
+        *,
+        prepare: Callable[[Any], ItemT] | None = None,
+        durable: bool = False,
+        soon: bool = False,
+        patience_s: float = PATIENCE_S,
+    ) -> asyncio.Future[ResultT]:
+        """As `ask`, for who waits for the result in a way of its own, or not at all.
+
+        Args:
+            work: Is given the items of all who ask for it.
+            item: One of them.
+            prepare: Makes of it what the work is given, in the writer's thread and before the transaction.
+            durable: As for `Database.write`.
+            soon: It need not be done at once: it is, together with what comes next.
+            patience_s: As for `Database.write`.
+
+        Raises:
+            JournalError: the journal was closed. What else goes wrong is in the result.
+        """
+        answer: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_note_exception)
+        self._put(_Request(work, item, durable, time.monotonic() + patience_s, answer, prepare), soon=soon)
+        return answer
+
+    def post(
+        self,
+        work: Callable[[sa.Connection, Sequence[ItemT]], Sequence[object]],
+        item: Any,
+        *,
+        prepare: Callable[[Any], ItemT] | None = None,
+        soon: bool = False,
+    ) -> None:
+        """Have work done that nobody waits for, and that is no great loss; at once, or `soon`, with what comes next."""
         try:
             give_up_at = time.monotonic() + CLOSING_PATIENCE_S
-            self._put(_Request(work, item, durable=False, give_up_at=give_up_at, answer=None))
+            request = _Request(work, item, durable=False, give_up_at=give_up_at, answer=None, prepare=prepare)
+            self._put(request, soon=soon)
         except JournalError:
             logger.debug("the journal was closed before a session of it ended")
 
@@ -106,18 +147,26 @@ class Writer:
         """Wait until it has ended."""
         self._thread.join()
 
-    def _put(self, request: _Request) -> None:
+    def _put(self, request: _Request, *, soon: bool = False) -> None:
         with self._closing:
             if self._is_closed:
                 raise JournalError(f"the journal {self._database.name} was closed, and something still uses it")
-            self._queue.put(request)
+            if not soon:
+                self._queue.put(request)
+                return
+            if not self._waiting:
+                asyncio.get_running_loop().call_later(SOON_S, self._do_what_waits)
+            self._waiting.append(request)
+
+    def _do_what_waits(self) -> None:
+        if self._waiting:  # nothing has come that took it along
+            self._queue.put(None)
 
     def _run(self) -> None:
         beat_at = time.monotonic() + HEARTBEAT_S
         while True:
-            batch = self._next_batch(beat_at)
-            self._perform([request for request in batch if request is not None])
-            if None in batch:
+            self._perform(self._next_batch(beat_at))
+            if self._is_at_its_end():
                 self._say("close_sessions")
                 self._database.close()
                 return
@@ -125,15 +174,20 @@ class Writer:
                 self._say("beat")
                 beat_at = time.monotonic() + HEARTBEAT_S
 
-    def _next_batch(self, beat_at: float) -> list[_Request | None]:
-        """All that wait; nothing, when it is time for a heartbeat."""
-        batch = []
+    def _is_at_its_end(self) -> bool:
+        with self._closing:
+            return self._is_closed and self._queue.empty() and not self._waiting
+
+    def _next_batch(self, beat_at: float) -> list[_Request]:
+        """All that is asked, with what waits for that; when it is time for a heartbeat, what there is."""
+        asked: list[_Request | None] = []
         try:
-            batch.append(self._queue.get(timeout=max(0.0, beat_at - time.monotonic())))
+            asked.append(self._queue.get(timeout=max(0.0, beat_at - time.monotonic())))
             while True:
-                batch.append(self._queue.get_nowait())
+                asked.append(self._queue.get_nowait())
         except Empty:
-            return batch
+            waited = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            return [*waited, *(request for request in asked if request is not None)]
 
     def _perform(self, batch: list[_Request]) -> None:
         """Do what is asked, in one transaction; what cannot be written must not harm those beside it."""
@@ -151,6 +205,9 @@ class Writer:
             ]
 
         try:
+            for request in batch:
+                if request.prepare is not None:
+                    request.item, request.prepare = request.prepare(request.item), None
             outcomes = self._database.write(
                 work_all,
                 durable=any(request.durable for request in batch),
@@ -190,6 +247,12 @@ def _answer(outcomes: Sequence[tuple[_Request, Any]]) -> None:
             loop.call_soon_threadsafe(_set, answers)
         except RuntimeError:
             logger.debug("an event loop was closed before the journal answered it")
+
+
+def _note_exception(answer: asyncio.Future[Any]) -> None:
+    """Nobody may ask for it."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _set(answers: list[tuple[asyncio.Future[Any], Any]]) -> None:
