@@ -1,139 +1,40 @@
-"""Chat models: from a name to a model, and from whatever a client raises to an error that says what to do."""
+"""A chat model as a run uses it: each request metered, made again where it may pass, its failures said in our words."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import json
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
+from concurrent.futures import Future
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 from langchain_core.tools import BaseTool
 
 from rlm_graph import identity, retries
-from rlm_graph.errors import (
-    ConfigError,
-    MissingKeyError,
-    ModelAuthError,
-    ModelError,
-    ModelRateLimitError,
-    ModelResponseError,
-    ModelServerError,
-    ModelUnreachableError,
-    RLMError,
-    UnknownModelError,
-)
+from rlm_graph.chat_models import changed, model_name, resolve_model
+from rlm_graph.errors import ConfigError, ModelError, ModelUnreachableError, RLMError
 from rlm_graph.ledger import Usage
+from rlm_graph.metering import Attempt, Estimate, Gate, Meter, Reservation, current_attempt, passes_gate
+from rlm_graph.model_errors import first_line, model_error
 from rlm_graph.prices import Price, load_price_list, price_of
 from rlm_graph.refusals import is_window_error
+
+if TYPE_CHECKING:
+    from rlm_graph.completions import Completions
 
 log = logging.getLogger("rlm_graph")
 
 _TOKEN_LIMITS = ("max_tokens", "max_output_tokens", "num_predict", "max_completion_tokens")
 """What LangChain's chat models call their limit of output tokens; the first that a model has is set."""
-
-
-def resolve_model(model: str | BaseChatModel) -> BaseChatModel:
-    """A chat model from its name (`provider:model`, as `init_chat_model` takes it), or the model itself.
-
-    Raises:
-        UnknownModelError: no such provider, or its package is not installed.
-        MissingKeyError: the provider wants an API key and none is set.
-    """
-    if isinstance(model, BaseChatModel):
-        return model
-    if not isinstance(model, str) or not model.strip():
-        raise UnknownModelError(f"a model is a name such as 'openai:gpt-4.1' or a LangChain chat model, not {model!r}")
-    # Imported here: a run over a ready chat model does not need it.
-    from langchain.chat_models import init_chat_model
-
-    try:
-        made: BaseChatModel = init_chat_model(model, **_local_server(model))
-        return made
-    except ImportError as error:
-        raise UnknownModelError(f"{model!r} needs a package that is not installed: {error}") from error
-    except ValueError as error:
-        if _speaks_of_a_key(error):
-            raise MissingKeyError(_missing_key(model)) from error
-        raise UnknownModelError(
-            f"no such model: {model!r}; name it as 'provider:model', as in 'openai:gpt-4.1'"
-        ) from error
-    except Exception as error:  # every provider has exceptions of its own for a missing key
-        if _speaks_of_a_key(error):
-            raise MissingKeyError(_missing_key(model)) from error
-        raise ModelError(f"{model!r} cannot be used: {_first_line(error)}") from error
-
-
-def _local_server(model: str) -> dict[str, Any]:
-    """A server of one's own often wants no key, but the client insists on one."""
-    openai_like = model.startswith("openai:") or ":" not in model
-    if openai_like and os.environ.get("OPENAI_BASE_URL") and not os.environ.get("OPENAI_API_KEY"):
-        return {"api_key": "no-key-needed"}
-    return {}
-
-
-def _speaks_of_a_key(error: Exception) -> bool:
-    text = str(error).lower()
-    return any(word in text for word in ("api_key", "api key", "credential", "apikey"))
-
-
-def _missing_key(model: str) -> str:
-    provider = model.partition(":")[0] if ":" in model else "openai"
-    variable = {"google_genai": "GOOGLE_API_KEY"}.get(provider, f"{provider.upper()}_API_KEY")
-    return f"no API key for {model!r}: set {variable}, or pass a chat model that has one"
-
-
-def model_name(model: BaseChatModel) -> str:
-    """What a chat model calls itself: `gpt-4.1`; its class's name if it has no other."""
-    for attribute in ("model_name", "model", "model_id"):
-        name = getattr(model, attribute, None)
-        if isinstance(name, str) and name:
-            return name
-    return type(model).__name__
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What one request may come to, before it is made: so many tokens and so much money can be held back for it."""
-
-    input_tokens: int
-    """About as many as the messages and tools have: a quarter of their bytes."""
-
-    output_tokens: int
-    """As many as the model may write."""
-
-    cost_usd: float | None
-    """The price of both; None where the price of the model is not known."""
-
-
-class Reservation(Protocol):
-    """What is held for one request."""
-
-    def settle(self, usage: Usage | None) -> None:
-        """The request has ended. Called once, also when the call was cancelled, so it does not wait for anything.
-
-        Args:
-            usage: What it took; None if it failed, and nobody knows what it took.
-        """
-
-
-class Meter(Protocol):
-    """Lets requests to models through, and counts them."""
-
-    async def reserve(self, estimate: Estimate) -> Reservation:
-        """Called before each request; may wait (for a free slot, for money), or raise whatever ends the call."""
 
 
 class Model:
@@ -184,8 +85,9 @@ class Model:
         # A model's own settings win: who makes one says how it is to be called.
         own = {name for name in settings if getattr(model, name) is not None and name in model.model_fields_set}
         kept = {name: value for name, value in settings.items() if name not in own}
-        gate = {"rate_limiter": _Gate(model.rate_limiter)}
-        self._asked_for = _changed(model, {**kept, **retries.without_own_retries(model), **gate})
+        gate = {"rate_limiter": Gate(model.rate_limiter)}
+        self._has_rate_limiter = model.rate_limiter is not None
+        self._asked_for = changed(model, {**kept, **retries.without_own_retries(model), **gate})
         self._learnt = _Learnt(self._asked_for)
         if limit in own:
             self._max_tokens = getattr(model, limit)
@@ -245,7 +147,12 @@ class Model:
         return Estimate(input_tokens, self._max_tokens, cost_usd)
 
     async def ask(
-        self, messages: Sequence[BaseMessage], config: RunnableConfig, *, meter: Meter | None = None
+        self,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
+        *,
+        meter: Meter | None = None,
+        is_heard: bool = True,
     ) -> AIMessage:
         """One reply of the model.
 
@@ -253,6 +160,8 @@ class Model:
             messages: What it is asked.
             config: LangChain's, for callbacks and streams.
             meter: Lets each request through and counts it; None counts nothing.
+            is_heard: Whether somebody listens to the call, as `listeners.is_heard` says. Where nobody does, it is made
+                without LangChain if it can be (`completions`), which takes a tenth of the time.
 
         Raises:
             ModelError: one of its kinds says what went wrong and what to do.
@@ -261,17 +170,17 @@ class Model:
         estimate = self.estimate(messages)
         left_s, retried = self._timeout_s, 0
         while True:
-            attempt = _Attempt(meter, estimate, left_s)
-            model = self._learnt.model
+            attempt = Attempt(meter, estimate, left_s)
+            model, wire = self._learnt.model, None if is_heard else await self._wire(messages)
             try:
-                return await self._request(model, messages, config, attempt)
+                return await self._request(model, wire, messages, config, attempt)
             except RLMError:
                 raise
             except Exception as error:  # each provider's client has exceptions of its own
                 if error is attempt.refusal:
                     raise
                 if not attempt.has_begun:  # its cache cannot be read, a callback failed
-                    raise ModelError(f"{self.name} cannot be asked: {_first_line(error)}") from error
+                    raise ModelError(f"{self.name} cannot be asked: {first_line(error)}") from error
                 left_s -= attempt.took_s
                 if attempt.has_timed_out:
                     message = f"{self.name} gave no answer within {self._timeout_s:g} s (call_timeout)"
@@ -283,20 +192,40 @@ class Model:
             left_s -= pause_s
             await asyncio.sleep(pause_s)
 
+    async def _wire(self, messages: Sequence[BaseMessage]) -> Completions | None:
+        """What sends such messages without LangChain; None where LangChain does."""
+        if self._options or self._has_rate_limiter or len(messages) != 1 or not _is_plain(messages[0]):
+            return None
+        if self._asked_for.cache is not False and get_llm_cache() is not None:
+            return None
+        return await self._learnt.completions()
+
     async def _request(
-        self, model: BaseChatModel, messages: Sequence[BaseMessage], config: RunnableConfig, attempt: _Attempt
+        self,
+        model: BaseChatModel,
+        wire: Completions | None,
+        messages: Sequence[BaseMessage],
+        config: RunnableConfig,
+        attempt: Attempt,
     ) -> AIMessage:
         """One request, settled in any case."""
-        token = _attempt.set(attempt)
+        token = current_attempt.set(attempt)
         try:
             async with attempt.timer:
-                if not _passes_gate(model):
+                reply = None
+                if wire is not None:
                     await attempt.begin()
-                reply = await model.ainvoke(list(messages), config, **self._options)
+                    reply = await wire.ask(str(messages[0].content))
+                    if reply is None:
+                        self._learnt.leave_to_langchain()
+                if reply is None:
+                    if not passes_gate(model):
+                        await attempt.begin()
+                    reply = await model.ainvoke(list(messages), config, **self._options)
             attempt.settle(self._usage(reply))
             return reply
         finally:
-            _attempt.reset(token)
+            current_attempt.reset(token)
             attempt.settle(None)
 
     def _usage(self, reply: AIMessage) -> Usage:
@@ -344,7 +273,7 @@ class Model:
         if adapted is None:
             return False
         if self._learnt.model is model:  # else a call beside this one has learnt something meanwhile
-            self._learnt.model = adapted
+            self._learnt.use(adapted)
         return True
 
     def _without_what_is_refused(self, model: BaseChatModel, error: Exception) -> BaseChatModel | None:
@@ -354,7 +283,7 @@ class Model:
             return None
         text = str(error)
         if "temperature" in text and getattr(model, "temperature", None) is not None:
-            return _changed(model, {"temperature": None})
+            return changed(model, {"temperature": None})
         limit = next((name for name in _TOKEN_LIMITS if getattr(model, name, None) is not None), None)
         refused = min((name for name in _TOKEN_LIMITS if name in text), key=text.index, default=None)
         if limit is None or refused is None:
@@ -363,99 +292,58 @@ class Model:
         other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}.get(refused)
         if other and "extra_body" in type(model).model_fields:  # OpenAI's two names for it
             update["extra_body"] = {**(getattr(model, "extra_body", None) or {}), other: self._max_tokens}
-        return _changed(model, update)
+        return changed(model, update)
 
 
-@dataclass
 class _Learnt:
-    """A chat model without what its server has refused so far."""
+    """A chat model without what its server has refused so far, and how its calls look on the wire."""
 
-    model: BaseChatModel
+    def __init__(self, model: BaseChatModel) -> None:
+        self.use(model)
 
+    def use(self, model: BaseChatModel) -> None:
+        """Another one from now on."""
+        self.model = model
+        # A future that is done in any event loop: those who ask meanwhile may be in others.
+        self._completions: Future[Completions | None] | None = None
 
-class _Attempt:
-    """One request of a call: what is held for it, and its clock, which runs from when it may be sent."""
+    def leave_to_langchain(self) -> None:
+        """Calls cannot be made without it."""
+        self._completions = Future()
+        self._completions.set_result(None)
 
-    def __init__(self, meter: Meter | None, estimate: Estimate, left_s: float) -> None:
-        self._meter = meter
-        self._estimate = estimate
-        self._left_s = left_s
-        self._reservation: Reservation | None = None
-        self._begun_at: float | None = None
-        self.timer = asyncio.timeout(None)
-        self.refusal: Exception | None = None
-        """What the meter raised."""
-
-    async def begin(self) -> None:
-        """Wait for the meter, and start the clock."""
-        if self._meter is not None:
+    async def completions(self) -> Completions | None:
+        """What makes calls without LangChain; None where that cannot be done."""
+        known = self._completions
+        if known is None:
+            known = self._completions = Future()
             try:
-                self._reservation = await self._meter.reserve(self._estimate)
-            except Exception as refusal:  # whatever it is: it goes to who gave the meter
-                self.refusal = refusal
+                known.set_result(await self._learn())
+            except BaseException:
+                known.set_result(None)
+                self._completions = None
                 raise
-        self._begun_at = asyncio.get_running_loop().time()
-        self.timer.reschedule(self._begun_at + self._left_s)
+        elif not known.done():
+            await asyncio.shield(asyncio.wrap_future(known))
+        return known.result()
 
-    def settle(self, usage: Usage | None) -> None:
-        """Tell the meter, once."""
-        reservation, self._reservation = self._reservation, None
-        if reservation is not None:
-            reservation.settle(usage)
+    async def _learn(self) -> Completions | None:
+        if type(self.model).__module__.partition(".")[0] != "langchain_openai":
+            return None
+        # Imported here: it imports that package, which takes a second, and which others need not have.
+        from rlm_graph import completions
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether it could be sent."""
-        return self._begun_at is not None
-
-    @property
-    def took_s(self) -> float:
-        """Seconds since then."""
-        return 0.0 if self._begun_at is None else asyncio.get_running_loop().time() - self._begun_at
-
-    @property
-    def has_timed_out(self) -> bool:
-        """Whether its clock ended it."""
-        return self.timer.expired()
+        return await completions.learn(self.model)
 
 
-_attempt: ContextVar[_Attempt] = ContextVar("rlm_graph_attempt")
-
-
-class _Gate:
-    """Stands where a chat model has its rate limiter.
-
-    LangChain asks a rate limiter after it has looked into its cache, right before the request. That is when the meter
-    is to be asked: what the cache has costs nothing, and who waits for a rate limiter holds nothing.
-    """
-
-    def __init__(self, rate_limiter: BaseRateLimiter | None) -> None:
-        self._rate_limiter = rate_limiter
-
-    async def aacquire(self, *, blocking: bool = True) -> bool:
-        """Wait for the chat model's own rate limiter, then for the meter."""
-        if self._rate_limiter is not None:
-            await self._rate_limiter.aacquire(blocking=blocking)
-        await _attempt.get().begin()
-        return True
-
-
-_WAY_TO_GATE = ("ainvoke", "agenerate_prompt", "agenerate", "_agenerate_with_cache")
-"""Methods of a chat model that lead to its rate limiter."""
-
-
-def _passes_gate(model: BaseChatModel) -> bool:
-    """Whether LangChain's own methods carry out a call; those of another class may not ask the rate limiter."""
-    return all(getattr(type(model), name) is getattr(BaseChatModel, name) for name in _WAY_TO_GATE)
-
-
-def _changed(model: BaseChatModel, update: Mapping[str, Any]) -> BaseChatModel:
-    """A copy with other values. Pydantic copies what was computed from the old ones too; that is left out."""
-    changed = model.model_copy(update=dict(update))
-    for name in set(vars(changed)) - set(type(changed).model_fields):
-        if isinstance(inspect.getattr_static(type(changed), name, None), cached_property):
-            del vars(changed)[name]
-    return changed
+def _is_plain(message: BaseMessage) -> bool:
+    """Whether a message is one text of a person's, and nothing more."""
+    return (
+        type(message) is HumanMessage
+        and type(message.content) is str
+        and message.name is None
+        and not message.additional_kwargs
+    )
 
 
 def _bytes_beyond_ascii(text: str) -> int:
@@ -466,38 +354,4 @@ def _json_of(options: Mapping[str, Any]) -> str:
     return json.dumps(options, default=str) if options else ""
 
 
-def model_error(error: Exception, name: str) -> ModelError:
-    """The error of ours for whatever a provider's client raised."""
-    status, reason = retries.status_of(error), _first_line(error)
-    if status in (401, 403):
-        return ModelAuthError(f"the server of {name} refuses the API key (HTTP {status}): {reason}")
-    if status == 404:
-        return UnknownModelError(f"the server knows no model {name!r} (HTTP 404): {reason}")
-    if status == 429:
-        return ModelRateLimitError(
-            f"the server of {name} says: too many requests, or no quota left (HTTP 429): {reason}"
-        )
-    if status is not None and status >= 400:
-        return ModelServerError(f"the server of {name} failed (HTTP {status}): {reason}")
-    kinds = {kind.__name__ for link in _chain(error) for kind in type(link).__mro__}
-    if any("Timeout" in kind for kind in kinds):
-        return ModelUnreachableError(f"{name} gave no answer in time: {reason}")
-    if kinds & {"APIConnectionError", "ConnectError", "ConnectionError", "TransportError", "NetworkError"}:
-        return ModelUnreachableError(f"no connection to the server of {name}: {reason}")
-    if isinstance(error, ValueError | TypeError | AttributeError | LookupError | json.JSONDecodeError):
-        return ModelResponseError(f"the server of {name} answered with something that is no chat completion: {reason}")
-    return ModelError(f"{name} failed: {type(error).__name__}: {reason}")
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    links: list[BaseException] = []
-    while error is not None and error not in links:
-        links.append(error)
-        error = error.__cause__ or error.__context__
-    return links
-
-
-def _first_line(error: BaseException) -> str:
-    """One line for a person, not a page of HTML."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
+__all__ = ["Estimate", "Meter", "Model", "Reservation", "model_error", "model_name", "resolve_model"]

@@ -10,12 +10,11 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
 from typing import Any, get_type_hints
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool, StructuredTool
 
 from rlm_graph import prompts
@@ -30,6 +29,7 @@ from rlm_graph.errors import (
     UnknownModelError,
 )
 from rlm_graph.events import emit
+from rlm_graph.listeners import is_heard
 from rlm_graph.models import Model
 from rlm_graph.repl.executor import Call, Executor, FailureKind
 from rlm_graph.schema import SchemaError, ask_with_schema
@@ -106,6 +106,7 @@ class SubCalls:
             "sub_call_start",
             self._iteration,
             call.text,
+            verbose=self._settings.verbose,
             id=call.id,
             function=call.function,
             prompt_chars=len(call.text),
@@ -128,12 +129,15 @@ class SubCalls:
             await self._fail(executor, call, "sub_call", str(failure))
         else:
             spent = self._tree.ledger.spent()
-            emit("sub_call_end", self._iteration, answer, id=call.id, failed=False, answer_chars=len(answer), **spent)
+            self._emit_end(answer, id=call.id, failed=False, answer_chars=len(answer), **spent)
             await executor.reply(call.id, answer)
 
     async def _fail(self, executor: Executor, call: Call, kind: FailureKind, message: str) -> None:
-        emit("sub_call_end", self._iteration, message, id=call.id, failed=True, **self._tree.ledger.spent())
+        self._emit_end(message, id=call.id, failed=True, **self._tree.ledger.spent())
         await executor.fail(call.id, kind, message)
+
+    def _emit_end(self, text: str, **detail: Any) -> None:
+        emit("sub_call_end", self._iteration, text, verbose=self._settings.verbose, **detail)
 
     async def _answer(self, call: Call) -> str:
         match call.function:
@@ -156,15 +160,49 @@ class SubCalls:
         if model is not None and model not in self._models:
             raise SubCallRefused("value", prompts.no_such_model(model, list(self._models)))
         if schema is None and not self._sub_tools:
-            # What an earlier attempt at the cell was answered is no new call of a tool: a thousand come back at once.
             asked = [HumanMessage(prompts.sendable(prompt))]
+            if not self._is_heard:
+                return await self._llm_unheard(asked, model)
+            # What an earlier attempt at the cell was answered is no new call of a tool: a thousand come back at once.
             found = self._tree.find(self._place, "llm_query", self._chosen(model).model, asked)
             if found is not None:
                 return str(found.text)
         return str(await self._tool.ainvoke({"prompt": prompt, "model": model, "answer_schema": schema}, self._config))
 
+    @cached_property
+    def _is_heard(self) -> bool:
+        return is_heard(self._config)
+
     def _chosen(self, model: str | None) -> Askable:
         return self._models[model] if model is not None else next(iter(self._models.values()))
+
+    @cached_property
+    def _tagged(self) -> RunnableConfig:
+        """The config, for calls whose tokens stay out of the messages stream."""
+        return {**self._config, "tags": [*(self._config.get("tags") or []), NO_STREAM_TAG]}
+
+    async def _llm_unheard(self, asked: Sequence[BaseMessage], model: str | None) -> str:
+        """The call without the tool that it is where somebody listens: the same, and a thousand take less time."""
+        chosen = self._chosen(model)
+        reply = await self._ask_model(model, chosen, chosen.model, asked, self._tagged)
+        if reply.tool_calls or reply.invalid_tool_calls:  # of which there are none; the loop says so to the model
+            replies = [reply]
+
+            async def ask_model(other: Model, said: Sequence[BaseMessage]) -> AIMessage:
+                return replies.pop() if replies else await self._ask_model(model, chosen, other, said, self._tagged)
+
+            reply = await self._loop(chosen).ask(asked, self._tagged, ask_model=ask_model, run_tool=self._keep_result)
+        return str(reply.text)
+
+    async def _ask_model(
+        self, name: str | None, chosen: Askable, model: Model, said: Sequence[BaseMessage], config: RunnableConfig
+    ) -> AIMessage:
+        """A reply of the chosen model, which may have been given tools."""
+        slots = self._own_slots(name, chosen)
+        if slots is None:
+            return await self._tree.ask(self._place, "llm_query", model, said, config, is_heard=self._is_heard)
+        async with slots:
+            return await self._tree.ask(self._place, "llm_query", model, said, config, is_heard=self._is_heard)
 
     @cached_property
     def _tool(self) -> StructuredTool:
@@ -180,12 +218,13 @@ class SubCalls:
         answer_schema: dict[str, Any] | None = None,
     ) -> str:
         chosen = self._chosen(model)
-        tagged: RunnableConfig = {**config, "tags": [*(config.get("tags") or []), NO_STREAM_TAG]}
+        # LangChain hands in the config around the tool; that in it, whose calls stand below it, is the context's.
+        callbacks, tags = ensure_config().get("callbacks"), [*(config.get("tags") or []), NO_STREAM_TAG]
+        tagged: RunnableConfig = {**config, "callbacks": callbacks, "tags": tags}
         loop = self._loop(chosen)
 
         async def ask_model(asked: Model, said: Sequence[BaseMessage]) -> AIMessage:
-            async with self._own_slots(model, chosen):
-                return await self._tree.ask(self._place, "llm_query", asked, said, tagged)
+            return await self._ask_model(model, chosen, asked, said, tagged)
 
         async def ask(said: Sequence[BaseMessage]) -> AIMessage:
             return await loop.ask(said, tagged, ask_model=ask_model, run_tool=self._keep_result)
@@ -205,10 +244,10 @@ class SubCalls:
             self._loops[id(chosen)] = ToolLoop(chosen.model, tools, max_rounds=rounds)
         return self._loops[id(chosen)]
 
-    def _own_slots(self, name: str | None, chosen: Askable) -> AbstractAsyncContextManager[Any]:
-        """Waits for a slot of the model's own, where it has a limit of its own."""
+    def _own_slots(self, name: str | None, chosen: Askable) -> asyncio.Semaphore | None:
+        """The slots of the model's own, where it has a limit of its own."""
         if name is None or chosen.max_concurrency is None:
-            return nullcontext()
+            return None
         return self._tree.own_slots.setdefault(name, asyncio.Semaphore(chosen.max_concurrency))
 
     # rlm_query, tools, ask_user. ------------------------------------------------------------------------------------
@@ -235,7 +274,7 @@ class SubCalls:
             value, failed = await self._ask_child(prompt, context, key, self._tree, self._config), None
         except NoChildAnswer as error:
             value, failed = str(error), "NoChildAnswer"
-        return Entry(value, failed=failed, started_at=started_at, ended_at=time.time())
+        return Entry(value, failed=failed, started_at=started_at, ended_at=time.time(), prompt=prompt)
 
     async def _use_tool(self, name: str, arguments: Mapping[str, Any]) -> str:
         """What a tool of the code's returns, as JSON."""
@@ -249,7 +288,8 @@ class SubCalls:
         self, whose: str, name: str, arguments: Mapping[str, Any], run: Callable[[], Awaitable[str]]
     ) -> str:
         """The result of a tool, which is run once: it may be found."""
-        key = self._place.key("tool", digest(whose, name, json.dumps(arguments, sort_keys=True, default=str)))
+        spelt = json.dumps(arguments, sort_keys=True, default=str)
+        key = self._place.key("tool", digest(whose, name, spelt))
 
         async def make() -> Entry:
             started_at = time.time()
@@ -260,7 +300,8 @@ class SubCalls:
                 value, failed = str(error), "ToolError"
             finally:
                 self._tree.safe_point.land()
-            return Entry(value, failed=failed, started_at=started_at, ended_at=time.time())
+            told = f"{name}({spelt})"
+            return Entry(value, failed=failed, started_at=started_at, ended_at=time.time(), prompt=told)
 
         entry = await self._tree.answers.once(key, make)
         if entry.failed is not None:
@@ -270,7 +311,11 @@ class SubCalls:
     async def _ask_user(self, question: str) -> str:
         key = self._place.key("ask_user", digest(question))
         request_id = f"question-{child_path(key)[:16]}"
-        return str(await self._tree.ask_person({"id": request_id, "kind": "ask_user", "text": question}))
+        started_at = time.time()
+        answer = str(await self._tree.ask_person({"id": request_id, "kind": "ask_user", "text": question}))
+        entry = Entry(answer, started_at=started_at, ended_at=time.time(), prompt=question)
+        self._tree.answers.record_later(key, entry)
+        return answer
 
 
 # LangChain reads a tool's annotations at each call, and compiles those that are text, as all in this file are.
