@@ -8,7 +8,7 @@ from __future__ import annotations
 CONTEXT = [f"text {i}: " + "word " * (i + 1) for i in range(12)]
 
 BEFORE = """
-import re, json, time
+import itertools, json, re, time
 from collections import Counter, defaultdict
 chunks = [c[:40] for c in context]
 docs = {f"doc{i}": c for i, c in enumerate(context)}
@@ -826,6 +826,13 @@ try:
 except ValueError:
     print("stopped")
 """,
+    "a try around a long loop": """
+try:
+    for i in range(60):
+        last = int(llm_query(f"# n: {i}"))
+except ValueError:
+    print("stopped")
+""",
     "a handler that ends the loop, for a bad answer": """
 for row in rows:
     try:
@@ -934,3 +941,808 @@ del now
 """,
 }
 """Each with the reason in its name."""
+
+NO_FURTHER: dict[str, str] = {
+    "three of an iterator": """
+x = list(itertools.islice((llm_query(c) for c in chunks), 3))
+""",
+    "a slice in the middle of an iterator": """
+x = list(itertools.islice(map(llm_query, chunks), 2, 5))
+""",
+    "a sum that fails with the first": """
+x = sum(llm_query(c) for c in chunks)
+""",
+    "a set that fails with the first": """
+x = set([llm_query(c)] for c in chunks)
+""",
+    "a set comprehension that fails with the first": """
+x = {[llm_query(c)] for c in chunks}
+""",
+    "a dict comprehension that fails with the first": """
+x = {[c]: llm_query(c) for c in chunks}
+""",
+    "a dict of what are no pairs": """
+x = dict([llm_query(c)] for c in chunks)
+""",
+    "an update with what are no pairs": """
+d = {}
+d.update([llm_query(c)] for c in chunks)
+""",
+    "pairs that may be none": """
+d = {}
+for c in chunks:
+    d.update([line.split(':') for line in llm_query(c).split() if line])
+""",
+    "a counter of lists": """
+x = Counter()
+for c in chunks:
+    x.update([[llm_query(c)]])
+""",
+    "the greatest of what cannot be compared": """
+x = max(llm_query(c) if i % 2 else None for i, c in enumerate(chunks))
+""",
+    "the least by a key that cannot be compared": """
+x = min(chunks, key=lambda c: [llm_query(c)] if c < 'text 3' else None)
+""",
+    "the greatest, its key asked between the items": """
+x = max((llm_query(c) for c in chunks), key=lambda a: llm_query('k' + a))
+""",
+    "too many to unpack": """
+a, b = (llm_query(c) for c in chunks)
+""",
+    "too many to unpack, of a generator function": """
+def each():
+    for c in chunks:
+        yield llm_query(c)
+a, b = each()
+""",
+    "the first of a chain": """
+x = next(itertools.chain((llm_query(c) for c in chunks), [1]))
+""",
+    "the first group": """
+for k, g in itertools.groupby(map(llm_query, chunks)):
+    break
+""",
+    "what is never taken": """
+jobs = []
+jobs.append(llm_query(c) for c in chunks)
+llm_query('z')
+llm_query('y')
+""",
+    "iterators that are put away": """
+jobs = []
+for c in chunks:
+    jobs.append(map(llm_query, [c]))
+llm_query('z')
+llm_query('y')
+""",
+    "the length of an iterator": """
+for c in chunks:
+    llm_query(c)
+    n = len(map(str, [llm_query('b' + c)]))
+""",
+    "an iterator is no list": """
+for c in chunks:
+    x = map(ask, [c])
+    llm_query(f'{isinstance(x, list)} {c}')
+""",
+    "the text of what is in a dict": """
+d = {'a': 1}
+for c in chunks:
+    llm_query(str(d.items()) + c)
+""",
+    "an item in the middle of an iterator": """
+x = 're:' + chunks[2] in (llm_query(c) for c in chunks)
+""",
+    "groups that are used up": """
+g = dict(itertools.groupby(chunks, key=len))
+for k in g:
+    llm_query(f'{k} {list(g[k])}')
+""",
+    "effects of items that any does not look at": """
+log = []
+x = any(log.append(c) or 'text 3' in llm_query(c) for c in chunks)
+for c in chunks:
+    llm_query(f'{log} {c}')
+""",
+    "effects of answers that any does not look at": """
+got, log = [llm_query(c) for c in chunks], []
+x = any(log.append(a) or 'text 3' in a for a in got)
+for c in chunks:
+    llm_query(f'{len(log)} {c}')
+""",
+    "attempts that all fail, for what is made of the answer": """
+for c in chunks:
+    done = False
+    for attempt in range(6):
+        try:
+            n = llm_query(f"{attempt} {c}") + 1
+            done = True
+            break
+        except Exception:
+            pass
+    if done:
+        llm_query("never " + c)
+""",
+    "a print that fails": """
+print(*(llm_query(c) for c in chunks), sep=3)
+llm_query('never')
+""",
+    "a colon more than there are variables": """
+for c in chunks:
+    for line in llm_query('l: ' + c).splitlines():
+        if ':' in line:
+            k, v = line.split(':')
+""",
+    "a colon that is taken away": """
+for c in chunks:
+    a = llm_query(c)
+    ':' in a and (a := a[:1]) and a.split(':', 1)[1]
+""",
+    "a text of another case": """
+for c in chunks:
+    a = llm_query(c)
+    if 'x' in a:
+        a = a.upper()
+        k, v = a.split('x', 1)
+""",
+    "a version is no number": """
+for c in chunks:
+    m = re.search(r'(\\d+\\.)*\\d+', llm_query('# n: 1') + '.2.3')
+    x = float(m.group()) if m else 0
+""",
+    "a digit that is no number": """
+for c in chunks:
+    a = llm_query(c[:0] + '# n: 1') + '\\u00b2'
+    if a.isdigit():
+        x = int(a)
+""",
+    "attributes that are made when they are read": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    llm_query(odd.name + c)
+""",
+    "attributes that are changed when they are set": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    kept.x = c
+    llm_query(kept.x)
+""",
+    "a descriptor": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    has_field.field = c
+    llm_query(has_field.field + c)
+""",
+    "an attribute of a class, set": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    Box.made += 1
+    llm_query(f'{Box.made} {box.made} {c}')
+""",
+    "an attribute that hides that of its class": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    box.kind = c
+    llm_query(f'{Box.kind} {box.kind} {other.kind}')
+""",
+    "a list that all objects share": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    box.shared.append(c)
+    llm_query(f'{Box.shared[-1]} {len(other.shared)}')
+""",
+    "a list that two objects share": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    box.log.append(llm_query(f'{other.log} {c}'))
+""",
+    "a property with an effect": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    llm_query(box.loud + c + str(len(other.log)))
+""",
+    "truth that has an effect": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    llm_query(c if silent else '')
+    llm_query(f'{Silent.looks}')
+""",
+    "equality that has an effect": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    llm_query(f'{silent == c} {[silent].index(c)} {c in [silent]} {Silent.looks} {c}')
+""",
+    "the dict of an object": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    vars(box)['v'] = c
+    llm_query(box.v)
+""",
+    "an object with an answer on one way": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    a = llm_query(c)
+    if 'text 3' in a:
+        box.v = a
+    llm_query(box.v + c)
+""",
+    "objects of which it is not known how many": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+boxes = []
+for c in chunks:
+    a = llm_query(c)
+    if 'text 3' in a:
+        boxes.append(Box(a))
+    llm_query(f'{len(boxes)} {c}')
+""",
+    "an attribute that is not there": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    llm_query(c)
+    box.nothing
+""",
+    "an object that holds itself": """
+class Box:
+    kind, made, shared = "box", 0, []
+    def __init__(self, v):
+        self.v, self.log = v, []
+    @property
+    def loud(self):
+        self.log.append("asked")
+        return self.v.upper()
+class Odd:
+    seen = 0
+    def __getattr__(self, name):
+        Odd.seen += 1
+        return f"{name} {Odd.seen}"
+class Kept:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value + "!")
+class Field:
+    reads = 0
+    def __get__(self, owner, of=None):
+        Field.reads += 1
+        return f"read {Field.reads}"
+    def __set__(self, owner, value):
+        pass
+class HasField:
+    field = Field()
+class Silent:
+    looks = 0
+    def __bool__(self):
+        Silent.looks += 1
+        return True
+    def __eq__(self, other):
+        Silent.looks += 1
+        return True
+    def __contains__(self, item):
+        Silent.looks += 1
+        return True
+box, other, odd, kept, has_field, silent = Box("b"), Box("c"), Odd(), Kept(), HasField(), Silent()
+other.log = box.log
+for c in chunks:
+    box.me = box
+    box.me.me.v = c
+    llm_query(box.v)
+""",
+}
+"""Programs that do not go as far as one could think, or not where: no call of theirs is superfluous."""

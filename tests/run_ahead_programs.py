@@ -33,7 +33,32 @@ def fails(prompt: str, one_in: int) -> bool:
 
 SETUP = """\
 import re, json
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, namedtuple
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, groupby, islice
+@dataclass
+class Note:
+    text: str
+    tags: list = field(default_factory=list)
+class Box:
+    sign = "#"
+    def __init__(self, text, log=None):
+        self.text, self.n, self.last = text, 0, ""
+        self.log = [] if log is None else log
+    @property
+    def loud(self):
+        return self.text.upper() + self.sign
+    def ask(self, prompt):
+        self.n += 1
+        self.last = llm_query(f"{self.text} {prompt}")
+        return self.last
+    def keep(self, answer):
+        self.log.append(answer)
+        return len(self.log)
+Pair = namedtuple("Pair", "left right")
+box, pair, notes = Box("b0"), Pair("p0", 1), []
+other, boxes = Box("b1", box.log), [box]
 chunks = ["c%d ab" % i for i in range(5)]
 rows = [{"id": i, "text": "t%d" % i} for i in range(4)]
 docs = {"k1": "d1", "k2": "d2", "k3": "yes"}
@@ -47,14 +72,18 @@ def part(xs, k):
 LOCALS = """\
     n = i = 0
     s, a, k, out, table, row, seen, x, last = "s", "a", "k1", [], {}, dict(rows[1]), set(), None, ""
+    box, pair, notes = other, Pair("l", 2), []
     prompts = list(chunks)
 """
 
-GLOBALS = "chunks, rows, docs, prompts, out, table, seen, s, a, n, i, k, c, x, last, row, m, line, attempt, j0"
+GLOBALS = (
+    "chunks, rows, docs, prompts, out, table, seen, s, a, n, i, k, c, x, last, row, m, line, attempt, j0, "
+    "box, pair, notes"
+)
 
 ITEMS = (
     "c", 'row["text"]', "i", "c[:5]", "s", "str(i)", "k", 'row["id"]', 'docs.get(k, "")', "chunks[i % len(chunks)]",
-    "prompts[i % len(prompts)]",
+    "prompts[i % len(prompts)]", "box.text", "boxes[-1].loud", "pair.left", "box.sign",
 )  # fmt: skip
 OF_ANSWERS = (
     "a", "s", "a.strip()", "a[:3]", "a.upper()", 'a.split(",")[0]', '(a or "none")', '("y" if "yes" in a else "n")',
@@ -64,6 +93,8 @@ OF_ANSWERS = (
 OTHERS = (
     "n", "len(a)", "i + 1", 'a.count("a")', "min(i, 3)", "sorted(seen)", "max(len(x) for x in chunks)", "len(out)",
     "out[-1:]", 'table.get(str(k), "")', "sum(counts.values())", "[c, i]",
+    "box.n", "other.log", "len(notes)", "next((c for c in chunks if str(i) in c), None)", "pair.right", "box.last",
+    "list(islice(chunks, 2))", "[k for k, g in groupby(chunks, key=len)]",
 )  # fmt: skip
 TEXTS = (
     "f'''p {%}'''", "'A ' + str(%)", "'%s|%s' % (%, %)", "'{} {x}'.format(%, x=%)", "f'''{%} {len(out)}'''",
@@ -72,6 +103,7 @@ TEXTS = (
 )  # fmt: skip
 CALLS = (
     "llm_query($)", "llm_query($)", "llm_query($)", "llm_query($)", 'llm_query($, model="m")',
+    "box.ask($)", "Box(c).ask($)", "partial(llm_query, model='m')($)",
     "rlm_query($, context=c)", "llm_query_batched([$, $])[0]", 'llm_map(["u", "v"], "p {item}")[1]',
 )  # fmt: skip
 CONDITIONS = (
@@ -83,21 +115,30 @@ HARMLESS = (
     "out.append(a)", "out.append((i, a))", "table[c] = a", "table[a] = i", "print(i, a)", "print(c)", "n += 1",
     "s += a", "s = s + c", "s = a", "seen.add(c)", "counts[a] += 1", "counts[c] += 1", "groups[a].append(c)",
     "groups[k].append(a)", "tally[a] = tally.get(a, 0) + 1", 'out.append({"i": i, "a": a})', 'row["a"] = a',
-    'row.setdefault("l", []).append(a)', "out.extend(a.split())", "out += [a]", 'rows[0]["text"] = a',
-    "chunks[0] = a", "len(prompts) < 9 and prompts.append(a)", "out.insert(0, a)", "a = a.strip().lower()",
-    "a = None", "n = len(out)", "table.update({k: a})", "out.sort(key=str)", "out = [a]", "prompts = out[:5] or ['z']",
-    "prompts = list(prompts)", "a = 'z' + str(a)", "s = ''", "seen = set(seen)", "seen.add(a)",
-    "x = [w.strip() for w in a.split(',')]", "x = {w: 1 for w in a.split()}", "print(f'{a:>5}|{i:03d}')",
-    "out.append(sum(1 for w in a.split() if w))", "n = sum(len(w) for w in a.split())", "print(len(out), end=' ')",
+    'row.setdefault("l", []).append(a)', "out.extend(a.split())", "out += [a]", 'rows[0]["text"] = a', "chunks[0] = a",
+    "len(prompts) < 9 and prompts.append(a)", "out.insert(0, a)", "a = a.strip().lower()", "a = None", "n = len(out)",
+    "table.update({k: a})", "out.sort(key=str)", "out = [a]", "prompts = out[:5] or ['z']", "prompts = list(prompts)",
+    "a = 'z' + str(a)", "s = ''", "seen = set(seen)", "seen.add(a)", "x = [w.strip() for w in a.split(',')]",
+    "x = {w: 1 for w in a.split()}", "print(f'{a:>5}|{i:03d}')", "out.append(sum(1 for w in a.split() if w))",
+    "n = sum(len(w) for w in a.split())", "print(len(out), end=' ')",
     "m = re.search(r'(\\d+) of', a); n = int(m.group(1)) if m else n", "n = max(n, i)", "out.append(a in seen)",
     "last = out[-1] if out else ''", "x = list(groups)", "out.append(sorted(groups[k]))", "x = dict(tally)",
     "n += len(re.findall('a', a))", "x = [row, row]; x[0]['l2'] = a", "x = (a, *out[:2]); out.append(x[-1])",
+    "box.last = a", "box.n += 1", "box.keep(a)", "boxes.append(Box(str(c)))", "box = Box(str(c))", "box.text = str(a)",
+    "print(box.n, box.last, len(box.log))", "notes.append(Note(a))", "notes.append(Note(c, [a]))", "seen |= {c}",
+    "pair = Pair(c, a)", "k, s = str(a) + ':', 'z'; x, m = k.split(':', 1)", "seen |= {str(a)}", "out += str(a)",
+    "print(len(notes), len(boxes))", "box = boxes[0]", "other.log.append(i)", "seen -= {'yes'}",
+    "docs |= {str(k): 'd'}", "if ':' in str(a): k, s = str(a).split(':', 1)", "x = [n.text for n in notes]",
+    "pair = pair._replace(left=c)", "x = dict(w.split(':', 1) for w in str(a).split() if ':' in w)",
+    "x = list(islice(out, 2))", "for x, m in re.findall('(.)(.)', str(a)): out.append(x)",
+    "m = re.search('[0-9]+', str(a)); n = float(m[0]) if m else n",
 )  # fmt: skip
 RISKY = (
     "n += int(a)", "n = int(a.strip())", "a = json.loads(a)['k']", "s = a.split()[1]", "out.append(chunks[int(a)])",
     "k, s = a.split(':')", "n = table[a]", "out.append(a[0])", "n = len(json.loads(a))", "assert a",
     "out.append(float(a))", "s = str(json.loads(a))", "n = 10 // len(a)", "raise ValueError(a)", "n = a.index('a')",
-    "s = docs[a]", "out.pop()", "del table[k]", "n = out.index(a)", "seen.remove(a)",
+    "s = docs[a]", "box.gone", "k, s = str(a).split(':')", "out.pop()", "del table[k]", "n = out.index(a)",
+    "seen.remove(a)",
 )  # fmt: skip
 HEADS = (
     "for i, c in enumerate(chunks):", "for c in chunks:", "for i in range(len(chunks)):", "for k, c in docs.items():",
@@ -130,6 +171,19 @@ EXPRESSIONS = (
     "x = list(zip(chunks, [@ for c in chunks]))", "x = [w for w in map(lambda c: @, chunks) if w]",
     "x = dict(enumerate([@ for c in chunks]))", "x = list(map(lambda c, r: str(@) + r['text'], chunks, rows))",
     "x = [f(c) for f in [lambda c: @] for c in chunks]", "x = [z for c in chunks for z in str(@).split()]",
+    "x = list(islice((@ for c in chunks), 2))", "x = list(chain((@ for c in chunks), [@]))",
+    "x = sum(@ for c in chunks)", "x = set([@] for c in chunks)", "x = max((@, i) for i, c in enumerate(chunks))",
+    "x, s = (@ for c in chunks)", "x = max(chunks, key=lambda c: @ if c > 'c1' else None)",
+    "x = dict((str(@), c) for c in chunks)", "x = (@ for c in chunks)",
+    "x = [k for k, g in groupby(chunks, key=lambda c: @)]", "x = next((@ for c in chunks), None)",
+    "x = {(@, c) for c in chunks}", "x = [(k, list(g)) for k, g in groupby([@ for c in chunks])]",
+    "notes.append(map(lambda c: @, chunks))", "x, *m = (@ for c in chunks)", "boxes = [Box(str(@)) for c in chunks]",
+    "x = [Note(@, [@]).text for c in chunks]", "x = [b.ask('z') for b in boxes]",
+    "x = max((len(str(@)) for c in chunks), default=0)", "x = sum((str(@).split() for c in chunks), [])",
+    "print(*(@ for c in chunks))", "x = list(chain.from_iterable(str(@).split() for c in chunks))",
+    "x = any(str(@) == (n := c) for c in chunks)", "x = f'{len([@])}'",
+    "x = [p.left for p in [Pair(@, c) for c in chunks]]", "x = list(map(partial(llm_query, model='m'), chunks))",
+    "x = [@][0]",
 )  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
-from rlm_graph.repl.calls import Alarm, Host
+from rlm_graph.repl.calls import Alarm, BudgetExceeded, Host
 from rlm_graph.repl.run_ahead.asking import Asking
-from rlm_graph.repl.run_ahead.expressions import Cache
+from rlm_graph.repl.run_ahead.evaluation import Cache
 from rlm_graph.repl.run_ahead.frames import Frame, Sources
 from rlm_graph.repl.run_ahead.plan import Entry, Plan
 from rlm_graph.repl.run_ahead.sites import ASKING, Site, names_that_ask, place_hooks
@@ -174,7 +174,7 @@ class RunAhead:
         if entry is not None and entry.answer.has_come:
             return _outcome(entry)
         try:
-            text = self._host.result(call_id, meanwhile=self._meanwhile if plan is not None else None)
+            text = self._wait(call_id, entry)
         except Exception as error:
             if plan is not None:
                 with self._alarm.held():
@@ -189,6 +189,21 @@ class RunAhead:
                 plan.go_on()
                 self._look_whether_over()
         return text
+
+    def _wait(self, call_id: int, entry: Entry | None) -> str:
+        """The answer to a call. Whether there is a budget for it is decided when the code has got there."""
+        plan = self._plan
+        meanwhile = self._meanwhile if plan is not None else None
+        try:
+            return self._host.result(call_id, meanwhile=meanwhile)
+        except BudgetExceeded:
+            if entry is None or not entry.is_ahead or plan is None:
+                raise
+        with self._alarm.held(), self._lock:
+            plan.refused(entry)
+            self._asked += 1
+            entry.id = self._host.ask(entry.function, entry.text, entry.options)
+        return self._host.result(entry.id, meanwhile=meanwhile)
 
     def _meanwhile(self) -> None:
         """The code waits for a call; answers to others may have come."""

@@ -9,12 +9,12 @@ from rlm_graph.context.document import Document
 from rlm_graph.repl.calls import BudgetExceeded, SubCallError
 from rlm_graph.repl.functions import MAX_PROMPT_CHARS, Form
 from rlm_graph.repl.run_ahead import kinds
-from rlm_graph.repl.run_ahead.expressions import Point, Shield
 from rlm_graph.repl.run_ahead.invocations import Ask, Invocations
 from rlm_graph.repl.run_ahead.kinds import CONTAINERS, PLAIN, STR, Kind, of_type
 from rlm_graph.repl.run_ahead.memory import Stop, Unfit
 from rlm_graph.repl.run_ahead.plan import Entry, Plan
 from rlm_graph.repl.run_ahead.pure import is_pure
+from rlm_graph.repl.run_ahead.shields import Point, Shield
 from rlm_graph.repl.run_ahead.unknown import Answer, Condition, Frozen, Unknown
 
 Read = Callable[[str], Any]

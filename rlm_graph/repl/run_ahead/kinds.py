@@ -57,8 +57,14 @@ class Kind:
     fields: tuple[tuple[Any, Kind], ...] = ()
     """Keys that a dict has for certain, and groups of a match, with the kinds of their values."""
 
-    is_number: bool = False
-    """If it is text, `int` takes it."""
+    number: int = 0
+    """If it is text: 1 if `float` takes it, 2 if `int` does, too."""
+
+    is_exact: bool = False
+    """It has no more than `least` items."""
+
+    holds: frozenset[str] = frozenset()
+    """If it is text: what is in it."""
 
     def only(self, *types: type) -> bool:
         """Is it certainly of one of these types?"""
@@ -78,7 +84,15 @@ STR, INT, BOOL, FLOAT = of_type(str), of_type(int), of_type(bool), of_type(float
 NOTHING = of_type(NONE)
 PLAIN = of_type(object)
 ERROR = of_type(Exception)
-DIGITS = Kind(frozenset((str,)), is_number=True)
+
+
+class Opaque:
+    """Stands in a kind for anything that is no plain data."""
+
+
+OPAQUE = of_type(Opaque)
+DIGITS = Kind(frozenset((str,)), number=2)
+DECIMAL = Kind(frozenset((str,)), number=1)
 
 
 def list_of(item: Kind | None, least: int = 0) -> Kind:
@@ -99,7 +113,9 @@ def join(first: Kind | None, second: Kind | None) -> Kind | None:
         join(first.key, second.key),
         min(first.least, second.least),
         shared,
-        first.is_number and second.is_number,
+        min(first.number, second.number),
+        first.is_exact and second.is_exact and first.least == second.least,
+        first.holds & second.holds,
     )
 
 
@@ -166,6 +182,11 @@ def is_printable(kind: Kind | None) -> bool:
 def is_plain(kind: Kind | None) -> bool:
     """Is such a value nothing but plain data?"""
     return kind is None or (kind.within(ATOMS | CONTAINERS | {object}) and is_plain(kind.item) and is_plain(kind.key))
+
+
+def is_opaque(kind: Kind | None) -> bool:
+    """May there be something in such a value that is no plain data?"""
+    return kind is not None and (Opaque in kind.types or is_opaque(kind.item) or is_opaque(kind.key))
 
 
 def is_hashable(kind: Kind | None) -> bool:

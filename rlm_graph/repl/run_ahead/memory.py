@@ -20,8 +20,10 @@ from rlm_graph.repl.run_ahead.kinds import (
     CONTAINERS,
     MAPPINGS,
     MUTABLE,
+    OPAQUE,
     Kind,
     either,
+    is_opaque,
     join,
     kind_of,
     of_type,
@@ -129,6 +131,9 @@ class Memory:
         self._purge_at = PURGE_AT
         self.widened = 0
         """How often less became certain of an object."""
+        self._has_opaque = False
+        self.touched = 0
+        """How often an object was changed."""
 
     # Objects. -------------------------------------------------------------------------------------------------------
 
@@ -150,6 +155,7 @@ class Memory:
         if self._marks:
             self._log((id(shadow), None), shadow, trace, adds=adds)
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
+        self.touched += 1
         return shadow
 
     def changes(self, values: Sequence[Any]) -> list[tuple[int, int]]:
@@ -183,12 +189,13 @@ class Memory:
 
     def make_vague(self, value: Any, kind: Kind | None = None) -> None:
         """From here on only the kind of what is in an object is certain; it may be `kind`, too."""
-        before = self.kind_for_certain(value)
+        before = self.loose_kind(value)
         shadow = self.load(value)
         if id(shadow) not in self._shadows:
             shadow = _copy(value)
             self._keep(value, shadow)
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
+        self.touched += 1
         joined = before if kind is None else either(before, kind)
         for mark in self._marks:
             logged = mark.get((id(shadow), None))
@@ -263,7 +270,24 @@ class Memory:
 
     def kind(self, value: Any) -> Kind | None:
         """What is certain of a value; None if there is something in it that is no plain data."""
-        return kind_of(value, self._special_kind)
+        kind = kind_of(value, self._special_kind)
+        return None if self._has_opaque and is_opaque(kind) else kind
+
+    def loose_kind(self, value: Any) -> Kind:
+        """The kind of a value, where `OPAQUE` stands for what is no plain data.
+
+        Raises:
+            Stop: there is too much of it.
+        """
+        kind = kind_of(value, self._special_or_opaque)
+        if kind is None:
+            raise Stop(f"a {type(value).__name__} with too much in it")
+        self._has_opaque = self._has_opaque or is_opaque(kind)
+        return kind
+
+    def _special_or_opaque(self, value: Any) -> Kind | None:
+        special = self._special_kind(value)
+        return OPAQUE if special is None and type(value) not in ATOMS | CONTAINERS else special
 
     def _special_kind(self, value: Any) -> Kind | None:
         if isinstance(value, Unknown):
@@ -336,8 +360,7 @@ class Memory:
 
     def _trace_of_contents(self, contents: Any) -> Trace:
         """Contents that an object does not keep."""
-        kind = self.kind(contents) if len(contents) <= MAX_TRACED else None
-        return UNTRACED if kind is None else Trace(kind)
+        return Trace(self.loose_kind(contents)) if len(contents) <= MAX_TRACED else UNTRACED
 
     def _joined_with(self, kind: Kind, trace: Trace) -> Kind:
         if not trace.is_certain:
@@ -418,10 +441,7 @@ class Memory:
             return
         joined: Kind | None = None
         for content in contents:
-            kind = self.kind(content)
-            if kind is None:
-                raise Stop("a list or dict that holds more than plain data differs between two ways")
-            joined = join(joined, kind)
+            joined = join(joined, self.loose_kind(content))
         assert joined is not None
         self.make_vague(holder, self._joined_with(joined, trace))
 
@@ -460,7 +480,7 @@ class Memory:
                 if one.trace == NO_TRACE:
                     self._merge_contents(holder, [_copy(holder), one.value], one.trace)
                 else:
-                    self.make_vague(holder, self._joined_with(self.kind_for_certain(one.value), one.trace))
+                    self.make_vague(holder, self._joined_with(self.loose_kind(one.value), one.trace))
                 differs |= self.vague_kind(holder) != before
                 continue
             old = holder.get(name, UNSET)
@@ -487,7 +507,7 @@ class Memory:
 class _NeverKnown(Condition):
     is_knowable = False
 
-    def holds(self) -> bool:
+    def _decide(self) -> bool:
         raise Never
 
 

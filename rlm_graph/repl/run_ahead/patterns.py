@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from re import _constants, _parser  # type: ignore[attr-defined] # there is no public way to read a pattern
 from typing import Any
 
-from rlm_graph.repl.run_ahead.kinds import DIGITS, NONE, STR, Kind, of_type
+from rlm_graph.repl.run_ahead.kinds import DECIMAL, DIGITS, NONE, STR, Kind, of_type
 
 _ONCE_OR_MORE = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 
@@ -16,7 +17,7 @@ _ONCE_OR_MORE = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSES
 def groups(pattern: re.Pattern[str]) -> tuple[Kind, ...]:
     """The kinds of the groups of a match, that of the whole first."""
     parsed = _parser.parse(pattern.pattern, pattern.flags)
-    found = {0: DIGITS if _is_number(parsed) else STR}
+    found = {0: _kind(parsed)}
     _collect(parsed, found)
     return tuple(found.get(number, of_type(str, NONE)) for number in range(pattern.groups + 1))
 
@@ -27,10 +28,46 @@ def _collect(parsed: Any, found: dict[int, Kind]) -> None:
         if operation is _constants.SUBPATTERN:
             number, _, _, inner = argument
             if number is not None:
-                found[number] = DIGITS if _is_number(inner) else STR
+                found[number] = _kind(inner)
             _collect(inner, found)
         elif operation in _ONCE_OR_MORE and argument[0] > 0:
             _collect(argument[2], found)
+
+
+def _kind(parsed: Any) -> Kind:
+    return DIGITS if _is_number(parsed) else DECIMAL if _is_decimal(parsed) else STR
+
+
+def _is_decimal(parsed: Any) -> bool:
+    r"""Does it match only what `float` takes: `\d+(?:\.\d+)?`, `[0-9]+\.?[0-9]*`, perhaps with a sign in front?"""
+    parts = list(parsed)
+    if parts and parts[0][0] in _ONCE_OR_MORE and _is_sign(parts[0][1]):
+        parts = parts[1:]
+    return _begins_with_digit(parts) and sum(map(_points, parts)) <= 1
+
+
+def _begins_with_digit(parts: list[Any]) -> bool:
+    if not parts:
+        return False
+    operation, argument = parts[0]
+    if operation is _constants.SUBPATTERN:
+        return _begins_with_digit(list(argument[3]))
+    return operation in _ONCE_OR_MORE and argument[0] > 0 and _are_digits(parts[0])
+
+
+def _points(part: Any) -> float:
+    """How many decimal points there may be in what a part matches; infinite if there may be anything else."""
+    operation, argument = part
+    if operation is _constants.LITERAL and argument == ord("."):
+        return 1
+    if operation in _ONCE_OR_MORE:
+        inner = sum(map(_points, argument[2]))
+        return inner and inner * argument[1]
+    if operation is _constants.SUBPATTERN:
+        return sum(map(_points, argument[3]))
+    if operation is _constants.BRANCH:
+        return max(sum(map(_points, branch)) for branch in argument[1])
+    return 0 if _are_digits(part) else math.inf
 
 
 def _is_number(parsed: Any) -> bool:

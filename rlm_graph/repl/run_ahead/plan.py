@@ -15,8 +15,8 @@ from enum import Enum
 from typing import Any
 
 from rlm_graph.repl.calls import BudgetExceeded, Host
-from rlm_graph.repl.run_ahead.expressions import Shield
 from rlm_graph.repl.run_ahead.memory import Stop
+from rlm_graph.repl.run_ahead.shields import Shield
 from rlm_graph.repl.run_ahead.unknown import Answer, Condition, Never, NotYet, known
 
 MAX_WAITING = 16
@@ -80,6 +80,8 @@ class Entry:
         """The last call that the code makes even if this one fails: the last of a batch."""
         self.is_direct = False
         """It was certain at once."""
+        self.is_ahead = False
+        """It was asked ahead of the code."""
         self.state = State.WAITING
         self.key: Key = ("", "", "")
         self.id = 0
@@ -250,7 +252,7 @@ class Plan:
         while self._ready and len(self._asked) < self._room:
             entry = self._ready.pop(0)
             entry.id = self._host.ask(entry.function, entry.text, entry.options, ahead=True)
-            entry.state = State.ASKED
+            entry.state, entry.is_ahead = State.ASKED, True
             self._asked[entry.id] = entry
             self.asked += 1
 
@@ -264,15 +266,19 @@ class Plan:
             try:
                 text = self._host.result(entry.id)
             except BudgetExceeded:  # that is said to the code when it gets there, if it is still so
-                entry.id = 0
+                self.refused(entry)
                 self._make_ready(entry)
-                self._may_ask = False
-                self.asked -= 1
             except Exception as error:
                 self.failed(entry, error)
             else:
                 self.answered(entry, text)
         self._ask(the_code_waits=the_code_waits)
+
+    def refused(self, entry: Entry) -> None:
+        """There was no budget for a call ahead of the code: the code asks it, and no more is asked ahead."""
+        entry.id, entry.is_ahead = 0, False
+        self._may_ask = False
+        self.asked -= 1
 
     def answered(self, entry: Entry, text: str) -> None:
         """A call has its answer."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from rlm_graph.repl.facades.listed import LISTED
 from rlm_graph.repl.guards import Facade
-from rlm_graph.repl.run_ahead.kinds import CONTAINERS
+from rlm_graph.repl.run_ahead.kinds import ATOMS, CONTAINERS
 
 _METHODS = """
     strip lstrip rstrip lower upper title capitalize casefold swapcase replace removeprefix removesuffix zfill ljust
@@ -26,7 +26,7 @@ _METHODS = """
     get items keys values copy most_common elements total fromkeys
     union intersection difference symmetric_difference issubset issuperset isdisjoint
     group groups groupdict start end span expand search match fullmatch findall finditer sub subn
-    bit_length bit_count is_integer as_integer_ratio conjugate
+    bit_length bit_count is_integer as_integer_ratio conjugate hexdigest digest
 """
 
 METHODS: frozenset[str] = frozenset(_METHODS.split())
@@ -53,6 +53,9 @@ _MODULES = {
     "unicodedata": "normalize category",
     "copy": "copy deepcopy",
     "fnmatch": "fnmatch fnmatchcase",
+    "hashlib": "md5 sha1 sha256 sha512 blake2b",
+    "io": "StringIO",
+    "csv": "reader DictReader",
 }
 
 
@@ -113,10 +116,18 @@ class Native:
     attributes: tuple[tuple[int, str], ...]
     """What it takes of variables, by their place: functions of a module, or methods of a value or type."""
 
+    are_methods: bool
+    """All that it takes of variables are methods that change nothing."""
+
     function: Callable[..., Any]
 
     def accepts(self, values: Sequence[Any], is_plain: Callable[[Any], bool]) -> bool:
         """May it be evaluated with these values?"""
+        for value in values:
+            if type(value) not in ATOMS:
+                break
+        else:  # as most often
+            return self.are_methods
         modules = {at for at, value in enumerate(values) if isinstance(value, Facade)}
         for at, name in self.attributes:
             if at in modules and is_pure(values[at].__dict__.get(name)):
@@ -148,7 +159,8 @@ def native(node: ast.expr) -> Native | None:
     tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, node)))
     code = compile(tree, "<ahead>", "eval", dont_inherit=True)
     function: Callable[..., Any] = eval(code, {"__builtins__": {}})  # noqa: S307 - an expression that `_Reader` has read
-    return Native(tuple(reader.names), tuple(reader.attributes), function)
+    are_methods = all(name in METHODS for _, name in reader.attributes)
+    return Native(tuple(reader.names), tuple(reader.attributes), are_methods, function)
 
 
 class _Reader:

@@ -8,7 +8,7 @@ mentioned.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rlm_graph.repl.run_ahead.frames import Function
@@ -38,24 +38,25 @@ class Site:
 
 def names_that_ask(tree: ast.Module, known: frozenset[str]) -> frozenset[str]:
     """The names, known ones and those that a cell defines, of what asks the host."""
+    definitions: list[tuple[set[str], set[str]]] = []  # names, and those that are mentioned in what they stand for
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            definitions.append(({node.name}, _mentioned(node.body)))
+        elif isinstance(node, ast.Assign) and _may_be_function(node.value):
+            names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            definitions.append((names, _mentioned([node.value])))
+    found = set(known)
     while True:
-        found = set(known)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                if any(_mentions(part, known) for part in node.body):
-                    found.add(node.name)
-            elif isinstance(node, ast.Assign) and _mentions(node.value, known) and _may_be_function(node.value):
-                found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-        if found == known:
-            return known
-        known = frozenset(found)
+        new = {name for names, mentioned in definitions if mentioned & found for name in names}
+        if new <= found:
+            return frozenset(found) if len(found) > len(known) else known
+        found |= new
 
 
-def _mentions(node: ast.AST, names: frozenset[str]) -> bool:
-    return any(
-        (isinstance(part, ast.Name) and part.id in names) or (isinstance(part, ast.Attribute) and part.attr in names)
-        for part in ast.walk(node)
-    )
+def _mentioned(nodes: Iterable[ast.AST]) -> set[str]:
+    parts = [part for node in nodes for part in ast.walk(node)]
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    return names | {part.attr for part in parts if isinstance(part, ast.Attribute)}
 
 
 def _may_be_function(node: ast.expr) -> bool:

@@ -8,26 +8,22 @@ they meet where the loop, or the function, ends.
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from rlm_graph.repl.run_ahead import kinds
-from rlm_graph.repl.run_ahead.expressions import (
-    NOTHING_RAISED,
-    CodeError,
-    Item,
-    Many,
-    Raised,
-    Shield,
-    Steps,
-)
+from rlm_graph.repl.run_ahead.evaluation import Steps
 from rlm_graph.repl.run_ahead.frames import Frame
 from rlm_graph.repl.run_ahead.invocations import Invocations
+from rlm_graph.repl.run_ahead.iteration import Item, Many, Stream
 from rlm_graph.repl.run_ahead.kinds import ERROR, MAPPINGS, PLAIN
+from rlm_graph.repl.run_ahead.matching import as_ifs
 from rlm_graph.repl.run_ahead.memory import UNSET, UNSURE, Change, Stop
 from rlm_graph.repl.run_ahead.pure import is_pure
+from rlm_graph.repl.run_ahead.shields import NOTHING_RAISED, CodeError, Raised, Shield
 from rlm_graph.repl.run_ahead.unknown import All, AnyOf, Condition, Is, Unknown, may_change
 
 MAX_OPEN = 4
@@ -208,12 +204,16 @@ class Scout(Invocations):
             parts = yield from self._unpacked(target.elts, value)
             for part, item in zip(target.elts, parts, strict=True):
                 yield from self.assign(part.value if isinstance(part, ast.Starred) else part, item, frame)
+        elif isinstance(target, ast.Attribute):
+            self.set_attribute((yield from self.value(target.value, frame)), target.attr, value)
         else:
             raise Stop(f"`{type(target).__name__}` is given a value")
 
     def _unpacked(self, targets: Sequence[ast.expr], value: Any) -> Steps:
         if isinstance(value, Unknown):
             return self._unpacked_unknown(targets, value)
+        if isinstance(value, Stream) and not any(isinstance(target, ast.Starred) for target in targets):
+            value = yield from self._first(value, len(targets) + 1)
         items = yield from self.listed(value)
         starred = [at for at, target in enumerate(targets) if isinstance(target, ast.Starred)]
         if not starred:
@@ -226,13 +226,23 @@ class Scout(Invocations):
         end = len(items) - after
         return [*items[: starred[0]], items[starred[0] : end], *items[end:]]
 
+    def _first(self, source: Stream, count: int) -> Steps:
+        """The first items of an iterator: to unpack it, one more is taken than there are variables."""
+        items: list[Any] = []
+        while len(items) < count and (item := (yield from self.pull(source))) is not None:
+            if not item.certain:
+                raise Stop("what may not be there is unpacked")
+            items.append(item.value)
+        return items
+
     def _unpacked_unknown(self, targets: Sequence[ast.expr], value: Unknown) -> list[Any]:
         item = value.kind.item or PLAIN
         if any(isinstance(target, ast.Starred) for target in targets) or may_change(item):
             raise Stop("what is not known is unpacked")
-        whole = self.may_raise(
-            self.derive(lambda known: _exactly(known, len(targets)), [value], value.kind), ValueError, TypeError
-        )
+        whole: Unknown = value
+        if not (value.kind.only(list, tuple) and value.kind.is_exact and value.kind.least == len(targets)):
+            exact = self.derive(lambda known: _exactly(known, len(targets)), [value], value.kind)
+            whole = self.may_raise(exact, ValueError, TypeError)
         return [self.derive(lambda known, at=at: known[at], [whole], item) for at in range(len(targets))]
 
     def _augmented(self, node: ast.AugAssign, frame: Frame) -> Steps:
@@ -246,13 +256,21 @@ class Scout(Invocations):
             index = yield from self.value(target.slice, frame)
             new = yield from self._in_place(node, self.item(container, index), frame)
             self.put(self.memory.load(container), index, new)
+        elif isinstance(target, ast.Attribute):
+            owner = yield from self.value(target.value, frame)
+            new = yield from self._in_place(node, (yield from self.got(owner, target.attr)), frame)
+            self.set_attribute(owner, target.attr, new)
         else:
-            raise Stop("an attribute is changed")
+            raise Stop(f"`{type(target).__name__}` is changed")
 
     def _in_place(self, node: ast.AugAssign, old: Any, frame: Frame) -> Steps:
         value = yield from self.value(node.value, frame)
-        if type(old) is list and isinstance(node.op, ast.Add):
-            yield from self.method(old, "extend", [value], {})
+        change = _IN_PLACE.get((type(old), type(node.op)))
+        if change is not None:
+            name, types = change
+            if types and not self.kind(value).within(types):
+                raise Stop("a set or dict is changed by something else")
+            yield from self.method(old, name, [value], {})
             return self.memory.load(old)
         if type(old) in kinds.MUTABLE or (isinstance(old, Unknown) and may_change(old.kind)):
             raise Stop("a list or dict is changed in place")
@@ -359,6 +377,15 @@ class Scout(Invocations):
             ways += self.ways_of(result, Way(condition, None, {}))
         return self.settled(ways)
 
+    def _match(self, node: ast.Match, frame: Frame) -> Steps:
+        """`match`, by values: it is gone through like `if` and `elif`."""
+        subject = yield from self.value(node.subject, frame)
+        name = f"<{node.lineno}>"
+        self.bind(frame, name, subject)
+        if node not in self._cache.cases:
+            self._cache.cases[node] = as_ifs(node.cases, name)
+        return (yield from self.suite(self._cache.cases[node], frame))
+
     # Loops. ---------------------------------------------------------------------------------------------------------
 
     def _for(self, node: ast.For, frame: Frame) -> Steps:
@@ -446,6 +473,8 @@ class Scout(Invocations):
     def _give_up(self, handlers: Sequence[tuple[Shield, int]]) -> None:
         """The scout does not follow the code where a call's failure is caught by these handlers: it ends the plan."""
         for shield, handler in handlers:
+            if shield.has_operations:  # what is made of an answer fails without an end of the plan
+                raise Stop("what is made of an answer may be caught, and the code go another way")
             shield.leaving.add(handler)
             if shield.failed == handler:
                 raise Stop("a call has failed that must not")
@@ -597,11 +626,27 @@ class Scout(Invocations):
             ast.Break: _break,
             ast.Continue: _continue,
             ast.If: _if,
+            ast.Match: _match,
             ast.For: _for,
             ast.While: _while,
             ast.Try: _try,
         }
     )
+
+
+_SETS: frozenset[type] = frozenset((set, frozenset))
+
+_IN_PLACE: MappingProxyType[tuple[type, type], tuple[str, frozenset[type]]] = MappingProxyType(
+    {
+        (list, ast.Add): ("extend", frozenset()),
+        (deque, ast.Add): ("extend", frozenset()),
+        (set, ast.BitOr): ("update", _SETS),
+        (set, ast.BitAnd): ("intersection_update", _SETS),
+        (set, ast.Sub): ("difference_update", _SETS),
+        (dict, ast.BitOr): ("update", MAPPINGS),
+    }
+)
+"""Operators that change what they are used on: the method that does the same, and with what they do it."""
 
 
 def _exactly(value: Any, count: int) -> Any:

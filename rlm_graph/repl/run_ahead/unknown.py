@@ -168,14 +168,20 @@ class Condition:
     """Something that decides which way the code goes."""
 
     is_knowable: bool
+    _decided: bool | None = None
 
     def holds(self) -> bool:
-        """Is it so?
+        """Is it so? Found out once: conditions hang on those before them, which hang on those before them.
 
         Raises:
             NotYet: an answer that it needs has not come.
             Never: it cannot be known.
         """
+        if self._decided is None:
+            self._decided = self._decide()
+        return self._decided
+
+    def _decide(self) -> bool:
         raise NotImplementedError
 
 
@@ -187,8 +193,7 @@ class Is(Condition):
         self._expected = expected
         self.is_knowable = value.is_knowable
 
-    def holds(self) -> bool:
-        """Is it?"""
+    def _decide(self) -> bool:
         return bool(self._value.known() == self._expected)
 
 
@@ -199,8 +204,8 @@ class All(Condition):
         self._conditions = conditions
         self.is_knowable = all(condition.is_knowable for condition in conditions)
 
-    def holds(self) -> bool:
-        """Do they? Looked at in order: what comes later may have no meaning where what comes before does not hold."""
+    def _decide(self) -> bool:
+        # in order: what comes later may have no meaning where what comes before does not hold
         return all(condition.holds() for condition in self._conditions)
 
 
@@ -211,8 +216,7 @@ class AnyOf(Condition):
         self._conditions = conditions
         self.is_knowable = all(condition.is_knowable for condition in conditions)
 
-    def holds(self) -> bool:
-        """Does one?"""
+    def _decide(self) -> bool:
         return any(condition.holds() for condition in self._conditions)
 
 
