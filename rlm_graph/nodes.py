@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 from langgraph.runtime import get_runtime
 
 from rlm_graph import profiles, prompts
+from rlm_graph.acceptance import Acceptance
 from rlm_graph.answers import Place, digest
 from rlm_graph.cells import Cells
 from rlm_graph.compaction import fits_directly
@@ -26,6 +27,8 @@ from rlm_graph.events import emit
 from rlm_graph.models import Model, model_name
 from rlm_graph.repl.executor import Done, Functions
 from rlm_graph.repl.pool import ReplPool, Scope
+from rlm_graph.response import Form
+from rlm_graph.served_config import ServedConfig
 from rlm_graph.state import AnsweredBy, Outcome, RLMState, Status, marked, role
 from rlm_graph.steps import SCOPE_KEY, Steps, configurable
 from rlm_graph.sub_calls import AskChild, SubCalls
@@ -58,15 +61,17 @@ class Parts:
     sub_tools: Mapping[str, BaseTool]
     """For the sub-model."""
 
+    form: Form | None = None
+    """What the run's answer must be; children's answers are free."""
+
 
 class Nodes:
     """The nodes of one level of the tree of calls: 1 is the run itself, 2 its children."""
 
-    def __init__(self, root_model: BaseChatModel, parts: Parts, *, depth: int, ask_child: AskChild | None) -> None:
+    def __init__(self, parts: Parts, *, depth: int, ask_child: AskChild | None) -> None:
         self.repls = parts.repls
         self.journal = parts.steps.journal
         self._parts = parts
-        self._root_model = root_model
         self._depth = depth
         self._ask_child = ask_child  # runs a child RLM; None at the last level
         self._roots: dict[tuple[Any, ...], Model] = {}  # by settings: they learn what their servers refuse
@@ -96,6 +101,7 @@ class Nodes:
             "messages": [] if asked else [HumanMessage(query, id=str(uuid.uuid4()))],
             "turn_start": asked[-1] if asked else len(messages),
             **_blank_turn(),
+            **self._acceptance(settings).blank(state),
             "profile": self._chosen_profile(settings).name,
             "repl": repl,
             "repl_variables": variables,
@@ -134,12 +140,15 @@ class Nodes:
     async def execute_repl(self, state: RLMState, config: RunnableConfig) -> RLMState:
         """(state, stdout) ← REPL(state, code)."""
         settings = self._settings()
+        acceptance = self._acceptance(settings)
         if state["typed_answer"] is not None:
-            return {"outcomes": [], "answer": state["typed_answer"]}
+            refused, judged = await acceptance.of_text(state["typed_answer"], state)
+            return {**judged, "outcomes": [] if refused is None else [_outcome(refused, settings, [])]}
         if not state["cells"]:
             return {"outcomes": []}
         context, scope = ContextRef.from_state(state["context"]), configurable(config, SCOPE_KEY)
         cells = await self._cells(state, settings, config)
+        session = await self._parts.steps.session(config, settings)
 
         async def work(tree: Tree, place: Place) -> RLMState:
             decision = await cells.approved(tree, place)
@@ -153,22 +162,22 @@ class Nodes:
                 raise
             notes = [] if lost == {} else [prompts.repl_lost(lost)]
             notes += [prompts.EDITED] if decision.edited else []
+            repl = done[-1].snapshot
+            if session is not None and repl is not None and repl != state["repl"]:
+                session.refer_later("snapshot", [repl])
+            done[-1], judged = await acceptance.of_cell(done[-1], state)
             return {
+                **judged,
                 "outcomes": [_outcome(end, settings, notes if not at else []) for at, end in enumerate(done)],
-                "answer": None if done[-1].answer is None else prompts.sendable(done[-1].answer),
-                "repl": await self.repls.put_back(executor, done[-1].snapshot),
+                "repl": await self.repls.put_back(executor, repl),
                 "repl_variables": {name: prompts.sendable(value) for name, value in done[-1].variables.items()},
             }
 
         written, totals = await self._parts.steps.carry_out("execute_repl", state, config, settings, work)
-        session = await self._parts.steps.session(config, settings)
-        repl = written.get("repl")
-        if session is not None and repl is not None and repl != state["repl"]:
-            await session.refer("snapshot", [repl])
         failed = written["outcomes"][-1]["error"] is not None
         return {**totals, **written, "errors": state["errors"] + 1 if failed else 0}
 
-    async def truncate_observation(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002
+    def truncate_observation(self, state: RLMState, config: RunnableConfig) -> RLMState:  # noqa: ARG002
         """hist ← hist ‖ code ‖ Metadata(stdout)."""
         printed = sum(outcome["stdout_chars"] for outcome in state["outcomes"])
         if state["answer"] is not None and not printed:
@@ -200,7 +209,8 @@ class Nodes:
             iterations, sub_calls, cost_usd = state["iterations"], state["sub_calls"], state["cost_usd"]
             await session.note(status=status, iterations=iterations, sub_calls=sub_calls, cost_usd=cost_usd)
         if answer is None:
-            answer = prompts.no_answer(state["exhausted"], settings.max_iterations)
+            misfit = state.get("repair") == "done"
+            answer = prompts.no_answer(state["exhausted"], settings.max_iterations, misfit=misfit)
         else:
             emit("final_answer", state["iterations"], answer, verbose=settings.verbose, answer_chars=len(answer))
         return {"messages": [marked(AIMessage(answer), "answer", status=status)], "status": status, "answered_by": by}
@@ -214,25 +224,40 @@ class Nodes:
             return self._parts.config.model_copy(update={name: getattr(given, name) for name in given.model_fields_set})
         return self._parts.config
 
+    @property
+    def form(self) -> Form | None:
+        """What the answers of this level must be."""
+        return self._parts.form if self._depth == 1 else None
+
+    def _acceptance(self, settings: RLMConfig) -> Acceptance:
+        """What is asked of the answers of this level."""
+        return Acceptance(self.form, settings.citations and self._depth == 1)
+
     def _root(self, settings: RLMConfig) -> Model:
+        chat_model = self._root_model(settings)
         key = (settings.temperature, settings.root_max_tokens, settings.call_timeout, settings.max_retries)
-        if key not in self._roots:
+        if (id(chat_model), *key) not in self._roots:
             temperature, max_tokens, timeout_s, retries = key
-            self._roots[key] = Model(
-                self._root_model,
+            self._roots[id(chat_model), *key] = Model(
+                chat_model,
                 temperature=temperature,
                 max_tokens=max_tokens,
                 timeout_s=timeout_s,
                 max_retries=retries,
                 prices=self._parts.models.prices,
             )
-        return self._roots[key]
+        return self._roots[id(chat_model), *key]
+
+    def _root_model(self, settings: RLMConfig) -> BaseChatModel:
+        """The run's own, or that of the children, which is the sub-model."""
+        models = self._parts.models
+        return models.root(settings) if self._depth == 1 else models.default(settings)
 
     def _is_direct(self, state: RLMState, settings: RLMConfig, model: Model) -> bool:
         """Whether the question is answered in one call: the context is short, and all that there is to know."""
         context, query = ContextRef.from_state(state["context"]), state["query"]
         is_the_question = context.chars == len(query) and query.startswith(context.prefix)
-        if state["iterations"] or context.skipped_count or is_the_question:
+        if state["iterations"] or context.skipped_count or is_the_question or self._acceptance(settings).citations:
             return False
         window = settings.root_window_tokens or model.window_tokens
         limit = settings.root_max_tokens
@@ -259,7 +284,7 @@ class Nodes:
         return settings.max_recursion_depth - self._depth if self._ask_child is not None else 0
 
     def _chosen_profile(self, settings: RLMConfig) -> profiles.Profile:
-        return self._parts.profile or profiles.choose(settings.profile, model_name(self._root_model))
+        return self._parts.profile or profiles.choose(settings.profile, model_name(self._root_model(settings)))
 
     def _abilities(self, state: RLMState, settings: RLMConfig) -> prompts.Abilities:
         return prompts.Abilities(
@@ -269,6 +294,9 @@ class Nodes:
             ask_user=settings.ask_user,
             run_ahead=settings.run_ahead,
             history=state["history"] is not None,
+            form=None if self.form is None else self.form.schema,
+            citations=self._acceptance(settings).citations,
+            instructions=settings.instructions if isinstance(settings, ServedConfig) and self._depth == 1 else "",
             profile=self._chosen_profile(settings),
         )
 
@@ -279,6 +307,8 @@ class Nodes:
             history=await self._history(state),
             # The same when the cell is run again: what it draws decides what it asks.
             seed=int(digest(ContextRef.from_state(state["context"]).sha256, state["query"])[:8], 16),
+            typed=self.form is not None,
+            citations=self._acceptance(settings).citations,
         )
 
         def sub_calls(tree: Tree, place: Place) -> SubCalls:
@@ -299,7 +329,8 @@ class Nodes:
 
 def route(state: RLMState) -> Literal["generate_code", "finalize"]:
     """If state[Final] is set, return it; else go on, until the iterations have run out."""
-    return "finalize" if state["answer"] is not None or state["last_question"] else "generate_code"
+    is_over = state["last_question"] and state.get("repair") != "due"
+    return "finalize" if state["answer"] is not None or is_over else "generate_code"
 
 
 def _how(state: RLMState) -> tuple[Status, AnsweredBy | None]:

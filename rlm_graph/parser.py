@@ -6,6 +6,7 @@ Pure functions over text. Nothing is evaluated here, and nothing is compiled: ho
 from __future__ import annotations
 
 import ast
+import json
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -153,17 +154,21 @@ def typed_answer_cell(answer: TypedAnswer, variables: frozenset[str]) -> str | N
     """The cell that submits a typed answer, where it names variables of the REPL; None where it is plain text.
 
     `FINAL_VAR(name)` always names one. `FINAL(result)` and `FINAL(result["total"])` do, if there is a `result`:
-    a model that writes that means the value.
+    a model that writes that means the value. One that comes with evidence is submitted by a cell, which can look it up.
     """
     if answer.form == "FINAL_VAR":
         return f"FINAL_VAR({answer.text.strip(chr(34) + chr(39) + '` ')!r})"
     if len(answer.text) > 2000:  # no expression is that long
         return None
     try:
-        expression = ast.parse(answer.text.strip(), mode="eval")
+        has_evidence = re.search(r"\bevidence\s*=[^=]", answer.text) is not None
+        spelt = f"dict({answer.text})" if has_evidence else answer.text
+        expression = ast.parse(spelt.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     names = {node.id for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    if has_evidence:
+        return f"FINAL({answer.text})" if names <= variables | _HARMLESS | {"context"} else None
     return f"FINAL({answer.text})" if names & variables and names <= variables | _HARMLESS else None
 
 
@@ -178,3 +183,14 @@ def typed_answer_text(answer: TypedAnswer) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         literal = None
     return literal if isinstance(literal, str) else text
+
+
+def typed_answer_value(answer: TypedAnswer) -> str:
+    """A typed answer where a value is wanted: what is written as Python becomes JSON, anything else stays as it is."""
+    if len(answer.text) >= 1_000_000:
+        return answer.text
+    try:
+        literal = ast.literal_eval(answer.text)
+        return typed_answer_text(answer) if isinstance(literal, str) else json.dumps(literal, allow_nan=False)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        return answer.text

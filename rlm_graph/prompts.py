@@ -85,6 +85,15 @@ class Abilities:
     history: bool = False
     """Whether turns have been compacted away, into the variable `history`."""
 
+    form: Mapping[str, Any] | None = None
+    """The JSON Schema that the answer must fit; None: it may be any value."""
+
+    citations: bool = False
+    """Whether the answer must come with evidence."""
+
+    instructions: str = ""
+    """What the caller tells the root model besides."""
+
     profile: Profile = DEFAULT
     """What is said to this family of root models only."""
 
@@ -118,7 +127,7 @@ block. Write one block per turn, then stop: do not guess its output.
 In the REPL:
 - `context`: the whole input. The first message says what it is.
 {_bullets(functions)}
-- `FINAL(value)`: submits the answer, any Python value, and ends the work. Call it inside a block.
+- {_final(able)}
 - The harmless standard library can be imported (re, json, math, statistics, collections, itertools, datetime, csv, \
 ...). There are no files, no network, no other packages.
 
@@ -138,9 +147,59 @@ answers. Filter by words first only where the words cannot be missed.
 - Do not trust an answer of the sub-model unseen: let Python check names, numbers and quotations against the context.
 - Print a result in one block, read it, and submit it in the next; when turns are short, do all in one block. If the \
 question can be read in two ways, take the likelier one. If the context does not hold the answer, say so.
-- Return the variable, in the form that the question asks for: `FINAL(result)`. Do not retype what a variable holds; \
-it can be longer than any reply.
-{note}{examples}"""
+- Return the variable, in the form that the question asks for: `FINAL(result{_with_evidence(able)})`. Do not retype \
+what a variable holds; it can be longer than any reply.
+{note}{examples}{_instructions(able)}"""
+
+
+def _instructions(able: Abilities) -> str:
+    """What the caller adds, last of all; in whose words, the root model is told."""
+    said = sendable(able.instructions.strip())
+    return f"\n\nInstructions for this run, from whoever asks:\n{said}" if said else ""
+
+
+def _with_evidence(able: Abilities) -> str:
+    return ", evidence=[...]" if able.citations else ""
+
+
+_FINAL_WITH_EVIDENCE = (
+    "`FINAL(value, evidence=[...])`: submits {value} with what in the context it rests on, and ends the work. Call it "
+    "inside a block. Evidence is exact quotations (`str`, best sliced from the context by your code), or `(document, "
+    "start, end)`: characters of a document, by its name or place. All are looked up in the context; what is not there "
+    "is refused. A sentence or two each; `evidence=[]` if the answer rests on no part of it."
+)
+
+
+def _final(able: Abilities) -> str:
+    """What `FINAL` takes."""
+    value = "the answer" if able.form is not None else "the answer, any Python value,"
+    lines = [f"`FINAL(value)`: submits {value} and ends the work. Call it inside a block."]
+    if able.citations:
+        lines = [_FINAL_WITH_EVIDENCE.format(value=value)]
+    if able.form is not None:
+        lines.append(
+            "The value must fit this JSON Schema; dicts, lists, objects of pydantic models or dataclasses are taken as "
+            "JSON. One that does not fit comes back with what is wrong."
+        )
+        lines.append(json.dumps(_short(able.form), ensure_ascii=False))
+    return indent("\n".join(lines), "  ").strip()
+
+
+def _short(schema: Any) -> Any:
+    """A schema without the titles that pydantic gives to everything: they say what the names say."""
+    if not isinstance(schema, Mapping):
+        return [_short(item) for item in schema] if isinstance(schema, list) else schema
+    short = {}
+    for keyword, value in schema.items():
+        if keyword == "title" and isinstance(value, str):
+            continue
+        if keyword in ("properties", "$defs", "patternProperties", "dependentSchemas") and isinstance(value, Mapping):
+            short[keyword] = {name: _short(part) for name, part in value.items()}
+        elif keyword in ("const", "default", "enum", "examples"):
+            short[keyword] = value
+        else:
+            short[keyword] = _short(value)
+    return short
 
 
 def _bullets(lines: Sequence[str]) -> str:
@@ -238,7 +297,8 @@ def _of_profile(config: RLMConfig, able: Abilities, advice: BatchAdvice) -> tupl
         for text in (able.profile.note.strip(), _EXAMPLE, *able.profile.examples)
     )
     ours, *profiles = examples
-    ours = _with_numbers(ours, items=f"{min(MAX_EXAMPLE_ITEMS, advice.items)}")
+    evidence = ", evidence=[context[i] for i in late[:5]]" if able.citations else ""
+    ours = _with_numbers(ours, items=f"{min(MAX_EXAMPLE_ITEMS, advice.items)}", evidence=evidence)
     profiles = [_with_numbers(text, items=f"{advice.items}", chars=f"{advice.chars:_}") for text in profiles]
     note = _with_numbers(note, items=f"{advice.items:,}", chars=f"{advice.chars:,}")
     return f"- {note}\n" if note else "", "".join(f"\n{text.strip()}\n" for text in [ours, *profiles] if text)
@@ -275,7 +335,7 @@ print([context[i][:100] for i in late[:2] + unclear[:3]])
 ```
 It shows `1200 of 1200 labelled; 143 late; 0 unclear` and texts that fit. Third turn:
 ```repl
-FINAL(len(late))
+FINAL(len(late){evidence})
 ```
 """
 
@@ -398,13 +458,65 @@ REMINDER = (
 )
 
 
-def last_question(exhausted: str | None) -> str:
-    """The question for the best answer there is, when the turns, or another budget, have run out."""
+def last_question(exhausted: str | None, form: Mapping[str, Any] | None = None) -> str:
+    """The question for the best answer there is, when the turns, or another budget, have run out.
+
+    Args:
+        exhausted: The budget that has; None: the turns.
+        form: The JSON Schema that the answer must fit, if there is one.
+    """
     why = _EXHAUSTED.get(exhausted or "", "There are no turns left.")
     return (
         f"{why} Give the best answer that you can from what you know now: either one block that calls FINAL(value), or "
-        f"the answer itself as FINAL(...) in plain text. Nothing else will be run."
+        f"{_as_itself(form)}. Nothing else will be run."
     )
+
+
+def repair_question(form: Mapping[str, Any] | None) -> str:
+    """Asked when the reply to the last question did not fit the form; what was wrong has been told."""
+    return (
+        f"Mend it: either one block that calls FINAL(value) with a value that fits, or {_as_itself(form)}. This is the "
+        f"last reply that will be read."
+    )
+
+
+def _as_itself(form: Mapping[str, Any] | None) -> str:
+    if form is None:
+        return "the answer itself as FINAL(...) in plain text"
+    return f"the value itself, as JSON in plain text, that fits {json.dumps(_short(form), ensure_ascii=False)}"
+
+
+def refused(misfits: Sequence[str], lacks: Sequence[str]) -> str:
+    """The observation of an answer that is not accepted.
+
+    Args:
+        misfits: Where it does not fit the form.
+        lacks: What is wrong with its evidence.
+    """
+    parts, most = ["The answer is not accepted."], MAX_PROBLEMS // (2 if misfits and lacks else 1)
+    if misfits:
+        parts.append(f"It does not fit the JSON Schema:\n{_listed(misfits, most)}")
+    if lacks:
+        parts.append(f"Its evidence:\n{_listed(lacks, most)}")
+    what = "the value" if misfits else "the evidence (evidence=[] if there is none)"
+    return "\n".join([*parts, f"Mend {what} and call FINAL again; variables are as your block left them."])
+
+
+def _listed(problems: Sequence[str], most: int) -> str:
+    """The first problems, so that what comes after them is not cut off."""
+    lines = [f"- {_beginning(problem, MAX_PROBLEM_CHARS)}" for problem in problems[:most]]
+    more = len(problems) - most
+    return "\n".join([*lines, f"- and {more:,} more"] if more > 0 else lines)
+
+
+NO_EVIDENCE = "none was given: call FINAL(value, evidence=[...])"
+"""What is said of an answer without evidence."""
+
+MAX_PROBLEMS = 4
+"""Problems of an answer that are named."""
+
+MAX_PROBLEM_CHARS = 300
+"""Characters of one: all together are shorter than the longest error that is shown."""
 
 
 _EXHAUSTED = {
@@ -421,10 +533,10 @@ DRAFT_CELL = 'if answer["content"] not in ("", None):\n    FINAL(answer["content
 """What is run in the place of the last reply where there is no budget for one."""
 
 
-def no_answer(exhausted: str | None, max_iterations: int) -> str:
-    """The last message of a run without an answer."""
+def no_answer(exhausted: str | None, max_iterations: int, *, misfit: bool = False) -> str:
+    """The last message of a run without an answer; `misfit`: its last value did not fit the form."""
     what = f"the budget {exhausted} ran out" if exhausted else f"the {max_iterations} iterations ran out"
-    return f"No answer: {what}, and the last question gave none."
+    return f"No answer: {what}, and the last question gave none{' that fits the form' if misfit else ''}."
 
 
 def approve_cells(count: int, iteration: int) -> str:
@@ -446,14 +558,22 @@ def rejected(reason: str) -> str:
 EDITED = "The user edited your code before it ran: the variables and the output are those of the edited code."
 
 
-def direct(query: str, text: str) -> list[BaseMessage]:
+def direct(query: str, text: str, form: Mapping[str, Any] | None = None) -> list[BaseMessage]:
     """The messages that ask for the answer in one call, with the whole context in them.
 
     The lines around the context carry its hash, which no text can hold of itself: what stands in it cannot end it.
+
+    Args:
+        query: The question.
+        text: The context.
+        form: The JSON Schema that the answer must fit, if there is one.
     """
     mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     begin, end = f"<context {mark}>", f"</context {mark}>"
     asked = f"Question: {query}"
+    if form is not None:
+        schema = json.dumps(_short(form), ensure_ascii=False)
+        asked += f"\n\nReply with one JSON value that fits this JSON Schema, and with nothing else:\n{schema}"
     return [
         SystemMessage(_DIRECT),
         HumanMessage(sendable(f"{asked}\n\n{begin}\n{text}\n{end}\n\n{asked}")),

@@ -17,7 +17,7 @@ from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
 from rlm_graph.errors import BudgetExceeded, ModelError
 from rlm_graph.models import Model
-from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text
+from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text, typed_answer_value
 from rlm_graph.refusals import is_window_error
 from rlm_graph.state import RLMState, marked, role
 from rlm_graph.tree import Tree
@@ -49,7 +49,8 @@ class Turn:
 
     async def answer_directly(self, text: str, tree: Tree, place: Place, config: RunnableConfig) -> RLMState:
         """Ask for the answer in one call that holds the whole context."""
-        reply = await tree.ask(place, "direct", self.model, prompts.direct(self.state["query"], text), config)
+        asked = prompts.direct(self.state["query"], text, self.abilities.form)
+        reply = await tree.ask(place, "direct", self.model, asked, config)
         answer = prompts.sendable(str(reply.text))
         return {
             "messages": [marked(reply.model_copy(update={"content": answer}), "code")],
@@ -62,11 +63,19 @@ class Turn:
     async def _last(self, tree: Tree, place: Place, config: RunnableConfig) -> RLMState:
         """The question for the best answer there is. Where no budget is left for it: what stands in `answer`."""
         tree.ledger.is_closing = True
-        question: AnyMessage = marked(HumanMessage(prompts.last_question(tree.ledger.exhausted)), "observation")
+        form, is_repair = self.abilities.form, self.state.get("repair") == "due"
+        text = prompts.repair_question(form) if is_repair else prompts.last_question(tree.ledger.exhausted, form)
+        repaired: RLMState = {"repair": "done"} if is_repair else {}
         try:
-            return await self._taken([question], tree, place, config)
+            return {**await self._taken([marked(HumanMessage(text), "observation")], tree, place, config), **repaired}
         except BudgetExceeded:
-            return {"cells": [prompts.DRAFT_CELL], "typed_answer": None, "codeless": 0, "last_question": True}
+            draft: RLMState = {
+                "cells": [prompts.DRAFT_CELL],
+                "typed_answer": None,
+                "codeless": 0,
+                "last_question": True,
+            }
+            return {**draft, "repair": "done"} if form is not None else draft
 
     async def _taken(self, asked: list[AnyMessage], tree: Tree, place: Place, config: RunnableConfig) -> RLMState:
         """The reply to the conversation so far and what is asked now, read; with older turns compacted if need be."""
@@ -143,7 +152,8 @@ class Turn:
         if parsed.typed_answer is not None:
             variables = frozenset(state["repl_variables"])
             cell = typed_answer_cell(parsed.typed_answer, variables)
-            cells, typed = ([cell], None) if cell else ([], typed_answer_text(parsed.typed_answer))
+            as_typed = typed_answer_text if self.abilities.form is None else typed_answer_value
+            cells, typed = ([cell], None) if cell else ([], as_typed(parsed.typed_answer))
         elif not cells and last_question:
             typed = text.strip() or None
         codeless = 0 if cells or typed is not None else state["codeless"] + 1
@@ -171,7 +181,7 @@ def _sent(message: BaseMessage) -> BaseMessage:
     text = str(message.text)
     if message.type == "ai":
         return AIMessage(text if text.strip() else "(no text)")
-    return message
+    return message.model_copy(update={"name": None}) if role(message) == "observation" else message
 
 
 __all__ = ["Turn"]

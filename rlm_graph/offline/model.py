@@ -29,6 +29,13 @@ _CAN = (
 )
 
 
+_EVIDENCE = "evidence=[...]"
+"""Stands in the root prompt of a run that asks for evidence."""
+
+_REFUSED = "It does not fit the JSON Schema:"
+"""Stands in the observation of an answer that has not the form that was asked for."""
+
+
 class OfflineRootModel(BaseChatModel):
     """Answers by rules; the model of `rlm-graph ask` when there is no model and no key.
 
@@ -56,6 +63,8 @@ class OfflineRootModel(BaseChatModel):
         query, observations = _conversation(messages)
         try:
             program = _turn(query, observations)
+            if _EVIDENCE in str(messages[0].text):
+                program = programs.with_evidence(program)
         except (question.NotUnderstoodError, NeedsLanguageModelError) as why:
             raise NeedsLanguageModelError(f"no rule answers {query!r}: {why}.\n{_CAN}") from why
         message = AIMessage(
@@ -83,6 +92,8 @@ def _turn(query: str, observations: list[str]) -> programs.Program:
     if len(observations) == 1:
         return programs.write(intent, shape.read(observations[0]))
     last = observations[-1]
+    if _REFUSED in last:
+        raise NeedsLanguageModelError("rules answer in words, and not in the form that is asked for")
     _, found, reason = last.partition("NOTHING: ")
     if found:
         raise NeedsLanguageModelError(reason.splitlines()[0].strip())

@@ -101,8 +101,49 @@ class Functions:
     seed: int | None = None
     """What `random` begins with in a REPL that has drawn nothing; the same in each process that runs a cell again."""
 
+    typed: bool = False
+    """Whether the answer is to be a value: `Done.answer` is its JSON then."""
+
+    citations: bool = False
+    """Whether the evidence that is given with an answer is looked up in the context (`Done.evidence`)."""
+
 
 NO_FUNCTIONS = Functions()
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A piece of the context that an answer rests on."""
+
+    document: int | str
+    """Which text: its place in a list of texts, 0 for a context that is one text; the way to it in any other context,
+    as a JSON pointer (`/reviews/3/text`)."""
+
+    name: str | None
+    """The document's name, if it has one."""
+
+    start: int
+    """Where the piece begins, in characters of the text (of its JSON, if it is no text)."""
+
+    end: int
+    """Where it ends."""
+
+    text: str
+    """What stands there."""
+
+    occurrences: int = 1
+    """How often the context has it; `start` and `end` are those of the first."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an answer was said to rest on, looked up."""
+
+    citations: tuple[Citation, ...] = ()
+    """What is there."""
+
+    problems: tuple[str, ...] = ()
+    """What is not, one sentence each."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +163,10 @@ class Done:
     """The traceback, or what ended the cell; None if it ran to its end."""
 
     answer: str | None = None
-    """The submitted answer as text; None if nothing was submitted."""
+    """The submitted answer as text, or as JSON (`Functions.typed`); None if nothing was submitted."""
+
+    evidence: Evidence | None = None
+    """What was given as evidence with the answer, if it is looked up (`Functions.citations`); None if nothing was."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     """All variables of the REPL after the cell: type and size of each value, never a piece of a text."""

@@ -132,6 +132,18 @@ def as_text(value: Any) -> str:
     return str.__str__(str(value))
 
 
+def as_value(value: Any) -> str:
+    """Any Python value as JSON.
+
+    Raises:
+        ValueError: JSON has nothing like it; the message says what.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=as_json)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"the answer must be a value that JSON has: {error}") from error
+
+
 # Answers. -----------------------------------------------------------------------------------------------------------
 
 

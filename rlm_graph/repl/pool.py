@@ -41,6 +41,10 @@ class Scope:
     has_begun: bool = False
     """Whether a step has been carried out in it."""
 
+    begun_as: str = ""
+    """What whoever has begun it calls it, where that outlives a checkpoint that is lost: a tool call of an agent.
+    Nobody asks another question there."""
+
     session: Session | None = None
     """With the journal; opened when it is first needed."""
 
@@ -147,7 +151,7 @@ class ReplPool:
             await self.discard(executor)
         for live in [live for live in self._idle if live.scope is scope]:
             live.scope = None
-            if not (scope.keeps and scope.answered):
+            if not (scope.keeps and scope.answered) or scope.begun_as:
                 self._idle.remove(live)
                 await live.executor.close()
 

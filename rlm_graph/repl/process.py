@@ -303,7 +303,11 @@ class ProcessExecutor:
 
     async def _send_answer(self, worker: Worker, call_id: int, kind: str, text: str, **header: Any) -> None:
         with contextlib.suppress(OSError):  # the worker has died: next_step says so
-            await worker.send({"kind": kind, "id": call_id, **header}, wire.encode(text))
+            data = wire.encode(text)
+            if len(data) <= wire.ONE_PIECE_BYTES:
+                worker.post({"kind": kind, "id": call_id, **header}, data)
+            else:
+                await worker.send({"kind": kind, "id": call_id, **header}, data)
 
     def _end_worker(self) -> None:
         worker, self._worker = self._worker, None

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -181,15 +182,16 @@ class Worker:
         self._pid = pid
         self._connection = connection
         connection.setblocking(False)
-        self._sending: asyncio.Lock | None = None
+        self._unsent: deque[bytes] = deque()
+        self._sending: asyncio.Task[None] | None = None
         self._buffer = bytearray()
         self._readable: asyncio.Future[bool] | None = None  # done when there are bytes, or when nudged
         self._paused = False
         self.end = weakref.finalize(self, _end_worker, zygote, pid, connection)
 
     def wake(self) -> None:
-        """Let it run: a cell begins. A lock of its own, since the next cell may come from another event loop."""
-        self._sending = asyncio.Lock()
+        """Let it run: a cell begins. The next cell may come from another event loop."""
+        self._sending = None
         if self._paused:
             self._signal(signal.SIGCONT)
             self._paused = False
@@ -209,12 +211,54 @@ class Worker:
             os.kill(self._pid, number)
 
     async def send(self, header: dict[str, Any], *parts: bytes) -> None:
-        """Send one frame."""
-        assert self._sending is not None
+        """Send one frame, and wait until it is sent. A frame that was begun is sent, even if who waits is cancelled.
+
+        Raises:
+            OSError: the worker has ended.
+        """
+        self._unsent.extend(wire.frame(header, *parts))
+        await asyncio.shield(self._sender())
+
+    def post(self, header: dict[str, Any], *parts: bytes) -> None:
+        """Send a small frame soon, together with what else is posted meanwhile: each sending wakes the worker."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send_posted)
+        self._unsent.extend(wire.frame(header, *parts))
+
+    def _send_posted(self) -> None:
+        if self._unsent and (self._sending is None or self._sending.done()):
+            data = self._next_unsent()
+            with contextlib.suppress(OSError):  # it takes nothing now, or it has ended: the sender will see
+                data = data[self._connection.send(data) :]
+            if data:
+                self._unsent.appendleft(data)
+            if self._unsent:
+                self._sender()
+
+    def _sender(self) -> asyncio.Task[None]:
+        """The task that sends what is unsent: one at a time, so that frames are not mixed."""
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_all())
+            self._sending.add_done_callback(_forget_failure)
+        return self._sending
+
+    async def _send_all(self) -> None:
         loop = asyncio.get_running_loop()
-        async with self._sending:
-            for piece in wire.frame(header, *parts):
-                await loop.sock_sendall(self._connection, piece)
+        try:
+            while self._unsent:
+                await loop.sock_sendall(self._connection, self._next_unsent())
+        except OSError:
+            self._unsent.clear()
+            raise
+
+    def _next_unsent(self) -> bytes:
+        """The pieces that are next, small ones together."""
+        pieces = [self._unsent.popleft()]
+        size = len(pieces[0])
+        while self._unsent and size + len(self._unsent[0]) <= wire.ONE_PIECE_BYTES:
+            pieces.append(self._unsent.popleft())
+            size += len(pieces[-1])
+        return b"".join(pieces) if len(pieces) > 1 else pieces[0]
 
     async def receive(self, timeout_s: float | None) -> Frame | None:
         """The next frame; None when the worker was nudged meanwhile. What has arrived is kept, whatever happens.
@@ -286,6 +330,12 @@ class Worker:
             number = os.WTERMSIG(status)
             return by_itself and number == signal.SIGKILL, f"signal {signal.Signals(number).name}"
         return False, f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def _forget_failure(sending: asyncio.Task[None]) -> None:
+    """Nobody may wait for it; who reads next is told that the worker has ended."""
+    if not sending.cancelled():
+        sending.exception()
 
 
 def _set_true(future: asyncio.Future[bool]) -> None:

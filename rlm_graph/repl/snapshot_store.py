@@ -9,6 +9,9 @@ hashes. The host stores both without looking into them. What a worker decodes de
 taken back only with the tag that this store's key gives it: whoever can write to the store, but has not the key,
 cannot hand a worker a state that no cell made.
 
+A cell does not wait until its snapshot is on the disk, which it is a few milliseconds later: a power failure in these
+can cost the variables that it has set.
+
 The key is made with the first snapshot, by one of all who may be the first at once. Covered: processes over one local
 folder; hosts over one object store that knows conditional writes (S3: `If-None-Match`), or that refuses them: then each
 waits two seconds, and takes the key that is there by then. Not covered: an object store that passes over the condition,
@@ -92,7 +95,8 @@ class SnapshotStore:
             raise REPLExecutionError("a worker named a part of its snapshot wrongly")
         index = b"".join(bytes.fromhex(sha256) + _LENGTH.pack(len(data)) for sha256, data in parts.items())
         with self._clear_errors("written"):
-            return self._files.write("blobs", b"".join([_COUNT.pack(len(parts)), index, *parts.values()]))
+            data = b"".join([_COUNT.pack(len(parts)), index, *parts.values()])
+            return self._files.write("blobs", data, at_once=False)
 
     def put(self, root: bytes, context: str, packs: Sequence[str] = ()) -> str:
         """Keep a snapshot and return its id: 64 hex digits, the same for the same state.
@@ -105,7 +109,7 @@ class SnapshotStore:
         listed = b"".join(bytes.fromhex(pack) for pack in packs)
         body = bytes.fromhex(context) + _COUNT.pack(len(packs)) + listed + root
         with self._clear_errors("written"):
-            return self._files.write("snapshots", self._tag(body, make_key=True) + body)
+            return self._files.write("snapshots", self._tag(body, make_key=True) + body, at_once=False)
 
     def open(self, snapshot: str) -> Snapshot:
         """A snapshot, with its parts."""

@@ -11,7 +11,7 @@ import re
 from typing import Any, cast
 
 from rlm_graph.repl import wire
-from rlm_graph.repl.executor import Call, Done, FunctionName
+from rlm_graph.repl.executor import Call, Citation, Done, Evidence, FunctionName
 
 MAX_OUTCOME_BYTES = 4_000_000
 """The longest description of a worker's variables."""
@@ -132,11 +132,28 @@ def _outcome(data: memoryview) -> dict[str, Any]:
         tables, lists = (told["variables"], told["reprs"]), (told["changed"], told["notes"])
         texts = [text for table in tables for item in table.items() for text in item] + [t for ts in lists for t in ts]
         are_text = all(type(text) is str for text in texts)
+        evidence = _evidence(told["evidence"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise wire.FrameError("a malformed description of the variables") from error
     if not are_text:
         raise wire.FrameError("a description of the variables that is no text")
-    return {"variables": tables[0], "reprs": tables[1], "changed": tuple(lists[0]), "notes": tuple(lists[1])}
+    told = {"variables": tables[0], "reprs": tables[1], "changed": tuple(lists[0]), "notes": tuple(lists[1])}
+    return {**told, "evidence": evidence}
+
+
+def _evidence(found: Any) -> Evidence | None:
+    """What was given with an answer. That it is in the context is the worker's word; that it adds up is seen here."""
+    if found is None:
+        return None
+    citations, problems = tuple(Citation(*citation) for citation in found["citations"]), tuple(found["problems"])
+    for one in citations:
+        add_up = type(one.start) is type(one.end) is int and 0 <= one.start == one.end - len(one.text)
+        are_plain = type(one.document) in (int, str) and type(one.name) in (str, type(None)) and type(one.text) is str
+        if not (are_plain and add_up and type(one.occurrences) is int and one.occurrences > 0):
+            raise wire.FrameError("a citation that does not add up")
+    if not all(type(problem) is str for problem in problems):
+        raise wire.FrameError("a problem with evidence that is no text")
+    return Evidence(citations, problems)
 
 
 def lost(data: memoryview) -> dict[str, str]:

@@ -29,7 +29,8 @@ from rlm_graph.repl import wire
 from rlm_graph.repl.ambient import Ambient
 from rlm_graph.repl.calls import CALL_ERRORS, Alarm, CellTimeout, Host
 from rlm_graph.repl.describe import bounded_repr, describe
-from rlm_graph.repl.functions import Added, as_text, asking
+from rlm_graph.repl.evidence import Texts
+from rlm_graph.repl.functions import Added, as_text, as_value, asking
 from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.policy import build_builtins, compile_cell
 from rlm_graph.repl.run_ahead import HOOK, RunAhead
@@ -73,6 +74,10 @@ class Submitted(BaseException):
     """The cell has submitted its answer, which ends it."""
 
 
+class Unwritable(Exception):  # noqa: N818 - what it says of an answer
+    """What the cell has submitted cannot be handed to the host; the message is for the model."""
+
+
 class Output:
     """What the cell prints: the beginning is kept, all of it is counted."""
 
@@ -112,6 +117,9 @@ class Repl:
         self._errors = Output(MAX_STDERR_CHARS)
         self._cells = 0
         self._submitted: Any = _NOTHING
+        self._evidence: Any = None
+        self._typed = False
+        self._texts: Texts | None = None  # where evidence is looked up, if it is
         self._left_out: dict[str, str] = {}  # variables that are not saved, and why
         self._added = Added(host)
         self._run_ahead = RunAhead(host, alarm)
@@ -182,31 +190,36 @@ class Repl:
         self._offered = offered
         if told["seed"] is not None:
             self._ambient.seed(told["seed"])
+        self._typed = told["typed"]
+        if not told["citations"]:
+            self._texts = None
+        elif self._texts is None:
+            self._texts = Texts(self._context)
         return notes
 
     # The functions that submit an answer: plain closures, so that no bound method leads from a cell to this object. --
 
-    def _final(self) -> Callable[[Any], None]:
-        def FINAL(value: Any) -> None:  # noqa: N802 - the name that models are taught
-            """Submit the answer of the run and end the cell."""
+    def _final(self) -> Callable[..., None]:
+        def FINAL(value: Any, evidence: Any = None) -> None:  # noqa: N802 - the name that models are taught
+            """Submit the answer of the run and end the cell; `evidence` is what in the context it rests on."""
             if self._submitted is _NOTHING:  # the first one counts: code after it runs only if it was swallowed
-                self._submitted = value
+                self._submitted, self._evidence = value, evidence
             raise Submitted
 
         return FINAL
 
-    def _final_var(self) -> Callable[[Any], None]:
+    def _final_var(self) -> Callable[..., None]:
         final = self._final()
 
-        def FINAL_VAR(name: Any) -> None:  # noqa: N802 - the name that models know
+        def FINAL_VAR(name: Any, evidence: Any = None) -> None:  # noqa: N802 - the name that models know
             """Submit the variable of that name."""
             if type(name) is not str or not name.isidentifier():
-                final(name)
+                final(name, evidence)
             elif name not in self._names():
                 have = ", ".join(self._variables()) or "none yet"
                 raise NameError(f"FINAL_VAR({name!r}): there is no variable of that name; there are: {have}")
             else:
-                final(self._namespace[name])
+                final(self._namespace[name], evidence)
 
         return FINAL_VAR
 
@@ -215,9 +228,10 @@ class Repl:
 
         def SUBMIT(*values: Any, **fields: Any) -> None:  # noqa: N802 - the name that models know
             """Submit one value, or named fields."""
+            evidence = fields.pop("evidence", None) if self._texts is not None else None
             if len(values) + len(fields) != 1:
-                final(fields if fields and not values else list(values) if values else "")
-            final(values[0] if values else next(iter(fields.values())))
+                final(fields if fields and not values else list(values) if values else "", evidence)
+            final(values[0] if values else next(iter(fields.values())), evidence)
 
         return SUBMIT
 
@@ -249,14 +263,18 @@ class Repl:
         self._errors.clear()
         self._host.begin_cell(ahead=ahead, calls_left=calls_left)
         self._run_ahead.begin_cell()
-        self._submitted = _NOTHING
+        self._submitted, self._evidence = _NOTHING, None
         before = {name: id(value) for name, value in self._variables().items()}
         error: str | None = None
         answer: str | None = None
+        evidence: dict[str, Any] | None = None
         try:
             with self._alarm.armed():
                 error = self._execute(code, filename)
-                answer = self._answer()
+                try:
+                    answer, evidence = self._answer()
+                except Unwritable as why:
+                    error = str(why)
                 outcome = self._outcome(before)
         except CellTimeout:
             error = "TimeoutError: the cell used up its time and was stopped; the variables it had set are kept."
@@ -268,6 +286,7 @@ class Repl:
         outcome["notes"] = notes + outcome["notes"] + _threads_left()
         newly = [name for name in left_out if name not in self._left_out]
         outcome["notes"] += [f"`{name}` is not saved: {left_out[name]}." for name in newly]
+        outcome["evidence"] = None if answer is None else evidence
         self._left_out = left_out
         self._host.send(
             {
@@ -281,7 +300,7 @@ class Repl:
             wire.encode(self._errors.text()),
             wire.encode((error or "")[-MAX_ERROR_CHARS:]),
             wire.encode(answer or ""),
-            json.dumps(outcome).encode(),
+            wire.encode(json.dumps(outcome, ensure_ascii=False)),
         )
         self._save()
 
@@ -347,24 +366,31 @@ class Repl:
     def _compile(self, source: str, filename: str) -> CodeType:
         return compile_cell(source, filename, self._run_ahead.prepare)
 
-    def _answer(self) -> str | None:
-        """What the cell submitted, in any of the forms that models know; None if it did not."""
-        value = self._submitted
+    def _answer(self) -> tuple[str | None, dict[str, Any] | None]:
+        """What the cell submitted, in any of the forms that models know, and its evidence; None for what is not there.
+
+        Raises:
+            Unwritable: it cannot be handed to the host.
+        """
+        value, evidence = self._submitted, self._evidence
         if value is _NOTHING:
             box = self._namespace.get("answer")
             if type(box) is dict and box.get("ready") is True:
-                value = box.get("content")
+                value, evidence = box.get("content"), box.get("evidence")
                 self._namespace["answer"] = _blank_answer()
         if value is _NOTHING:  # the paper's state[Final]; `typing.Final` is no answer
             final = self._namespace.get("Final", _NOTHING)
             if final is not _NOTHING and type(final).__module__ != "typing":
                 value = self._namespace.pop("Final")
         if value is _NOTHING:
-            return None
-        text = as_text(value)
+            return None, None
+        try:
+            text = as_value(value) if self._typed else as_text(value)
+        except ValueError as error:
+            raise Unwritable(error) from error
         if len(text) > MAX_ANSWER_CHARS:
-            raise ValueError(f"an answer of {len(text)} characters; {MAX_ANSWER_CHARS} are allowed")
-        return text
+            raise Unwritable(f"an answer of {len(text):,} characters; {MAX_ANSWER_CHARS:,} are allowed")
+        return text, None if self._texts is None or evidence is None else self._texts.look_up(evidence)
 
     def _outcome(self, before: dict[str, int], *, may_run_code: bool = True) -> dict[str, Any]:
         """What is told of the namespace after a cell. A `repr` may be the code's own, and run for ever."""
