@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rlm_graph.errors import ConfigError
 
+MAX_RECURSION_DEPTH = 16
+"""Levels that the tree of calls can have."""
+
 
 class RLMConfig(BaseModel):
     """Settings of one run. A bad value, or an unknown name, is refused with a ConfigError when one is made."""
@@ -22,7 +25,7 @@ class RLMConfig(BaseModel):
     max_sub_calls: int = Field(500, ge=0, le=10_000_000)
     """Sub-calls of the whole run, batched ones counted one by one, retries too; 0 means none."""
 
-    max_recursion_depth: int = Field(1, ge=1, le=16)
+    max_recursion_depth: int = Field(1, ge=1, le=MAX_RECURSION_DEPTH)
     """Depth of the tree of calls: 1 means that sub-calls are plain calls of the sub-model."""
 
     max_input_tokens: int = Field(0, ge=0, le=1_000_000_000_000)
@@ -95,6 +98,9 @@ class RLMConfig(BaseModel):
     ask_user: bool = False
     """Give the code `ask_user(question)`, which interrupts the run until a person answers."""
 
+    citations: bool = False
+    """Ask for evidence with the answer: exact quotations, which are looked up in the context; the result has where."""
+
     sandbox_timeout: float = Field(120, gt=0, le=86_400)
     """Seconds that one cell may run; the clock stops while it waits for sub-calls."""
 
@@ -108,33 +114,33 @@ class RLMConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(_sentence(error)) from error
+            raise ConfigError(_sentence(error, type(self))) from error
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, owner: type[RLMConfig]) -> str:
     """One line for a person: `max_iterations: 0 is not allowed: must be from 1 to 10000`."""
     lines = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"]) or "config"
-        field = RLMConfig.model_fields.get(name)
+        field = owner.model_fields.get(name)
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{name}: no such setting; there are {', '.join(RLMConfig.model_fields)}")
+            lines.append(f"{name}: no such setting; there are {', '.join(owner.model_fields)}")
         elif field is None:
             lines.append(f"{name}: {problem['msg']}")
         else:
-            lines.append(f"{name}: {problem['input']!r} is not allowed: must be {_range(name)}")
+            lines.append(f"{name}: {repr(problem['input'])[:100]} is not allowed: must be {_range(name, owner)}")
     return "; ".join(lines)
 
 
-def _range(name: str) -> str:
+def _range(name: str, owner: type[RLMConfig]) -> str:
     """What a field takes, in words: `a whole number from 1 to 10000`."""
-    schema = RLMConfig.model_json_schema()["properties"][name]
+    schema = owner.model_json_schema()["properties"][name]
     if "enum" in schema:
         return " or ".join(f'"{value}"' for value in schema["enum"])
     if schema["type"] == "boolean":
         return "true or false"
     if schema["type"] == "string":
-        return "a text"
+        return f"a text of at most {schema['maxLength']} characters" if "maxLength" in schema else "a text"
     kind = "a whole number" if schema["type"] == "integer" else "a number"
     low = f"above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else f"from {schema['minimum']}"
     joint = " and up to" if "exclusiveMinimum" in schema else " to"

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from langgraph_sdk import get_sync_client
+from langgraph_sdk.errors import APIStatusError
 
-from rlm_graph import RLMConfig
+from rlm_graph.served_config import ServedConfig
 from rlm_graph.testing import Request, ScriptedServer
+from tests.agent_server import AgentServer, surroundings
 
 PROJECT = Path(__file__).parent.parent
 CANARY = "xyzzy-canary"  # that of studio_session.py, which can only be imported beside a langgraph.json
@@ -59,14 +57,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def surroundings(folder: Path, **more: str) -> dict[str, str]:
-    """The environment without anybody's keys and models."""
-    foreign = re.compile(r".*_API_KEY|.*_BASE_URL|(RLM_GRAPH|OLLAMA|OPENAI|LANGSMITH|LANGGRAPH)_.*")
-    kept = {name: value for name, value in os.environ.items() if not foreign.fullmatch(name)}
-    own = {"RLM_GRAPH_HOME": str(folder / "home"), "LANGSMITH_TRACING": "false", "LANGGRAPH_NO_VERSION_CHECK": "true"}
-    return {**kept, **own, **more}
-
-
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[ScriptedServer]:
     """The models of the session."""
@@ -81,7 +71,7 @@ def session(folder: Path, server: ScriptedServer) -> dict[str, Any]:
     ended = subprocess.run(
         [sys.executable, str(PROJECT / "tests" / "studio_session.py")],
         cwd=folder,
-        env=surroundings(folder, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="any", **models),
+        env=surroundings(folder / "home", OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="any", **models),
         capture_output=True,
         text=True,
         timeout=90,
@@ -138,8 +128,8 @@ def test_the_output_is_the_result_and_nothing_else(session: dict[str, Any]) -> N
 def test_every_setting_is_shown_with_its_description_and_default(session: dict[str, Any], schema: str) -> None:
     """Under both names that the server has for run-time settings."""
     shown = session["schemas"][schema]["properties"]
-    assert {name: field["default"] for name, field in shown.items()} == RLMConfig().model_dump()
-    assert all(field["description"] for field in shown.values())
+    assert {name: field["default"] for name, field in shown.items()} == ServedConfig().model_dump()
+    assert all(field["description"] and field["title"] for field in shown.values())
 
 
 def test_a_run_streams_in_every_mode(session: dict[str, Any]) -> None:
@@ -242,34 +232,49 @@ def test_the_log_says_which_models_answer_and_why(session: dict[str, Any]) -> No
     assert session["log"].count("model: openai:root, sub-model openai:sub (RLM_GRAPH_MODEL is set)") == 1
 
 
-@pytest.fixture
-def offline(folder: Path) -> Iterator[tuple[str, Path]]:
-    """`langgraph dev` as its users start it, without model or key; gives its address and its log."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = folder / "dev.log"
-    command = [sys.executable, "-m", "langgraph_cli", "dev", "--no-browser", "--no-reload", "--port", str(port)]
-    # A port on which no Ollama answers: the discard service's.
-    env = surroundings(folder, OLLAMA_HOST="127.0.0.1:9")
-    with log.open("wb") as written:
-        process = subprocess.Popen(command, cwd=folder, env=env, stdout=written, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + 60
-        while b"Application started up" not in log.read_bytes():
-            assert process.poll() is None, log.read_text()[-5000:]
-            assert time.monotonic() < deadline, log.read_text()[-5000:]
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}", log
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+AUTH = """
+from langgraph_sdk import Auth
+
+auth = Auth()
 
 
-def test_langgraph_dev_answers_offline_by_rules(offline: tuple[str, Path]) -> None:
+@auth.authenticate
+async def known(headers):
+    name = headers.get(b"x-name", b"").decode()
+    if not name:
+        raise Auth.exceptions.HTTPException(status_code=401, detail="who are you?")
+    return name
+
+
+@auth.on
+async def own(ctx, value):
+    if isinstance(value, dict):
+        value.setdefault("metadata", {})["owner"] = ctx.user.identity
+    return {"owner": ctx.user.identity}
+
+
+@auth.on.assistants
+async def everybodys(ctx, value):
+    return None
+"""
+"""Callers are believed to be who they say; each has its own threads."""
+
+
+@pytest.fixture(scope="module")
+def offline(folder: Path) -> Iterator[AgentServer]:
+    """`langgraph dev` as its users start it, without model or key, with callers who are told apart."""
+    config = json.loads((folder / "langgraph.json").read_text())
+    (folder / "studio" / "auth.py").write_text(AUTH)
+    (folder / "guarded.json").write_text(json.dumps({**config, "auth": {"path": "./studio/auth.py:auth"}}))
+    command = [sys.executable, "-m", "langgraph_cli", "dev", "--config", "guarded.json", "--no-browser", "--no-reload"]
+    server = AgentServer(folder, surroundings(folder / "home"), command).start()
+    yield server
+    server.stop()
+
+
+def test_langgraph_dev_answers_offline_by_rules(offline: AgentServer) -> None:
     """Without model or key the server starts, says so, counts exactly, and refuses what needs a language model."""
-    address, log = offline
-    with get_sync_client(url=address) as client:
+    with get_sync_client(url=offline.url, headers={"x-name": "alice"}) as client:
         lines = "INFO started\nERROR disk full\nERROR disk full\n"
         counted = client.runs.wait(None, "rlm", input={"query": "How many lines contain ERROR?", "context": lines})
         assert "2 lines" in counted["answer"]  # type: ignore[call-overload]
@@ -277,4 +282,21 @@ def test_langgraph_dev_answers_offline_by_rules(offline: tuple[str, Path]) -> No
             None, "rlm", input={"query": "Is the author happy?", "context": lines}, raise_error=False
         )
         assert refused["__error__"]["error"] == "NeedsLanguageModelError"  # type: ignore[call-overload]
-    assert "model: offline rules" in log.read_text()
+    assert "model: offline rules" in offline.log
+
+
+def test_what_the_server_demands_of_callers_its_other_routes_demand_too(offline: AgentServer) -> None:
+    """Nobody uploads unknown, and nobody reads the report of a thread that is not theirs."""
+    with httpx.Client(base_url=offline.url) as http:
+        assert http.post("/contexts", content=b"a text").status_code == 401
+        alice, bob = {"x-name": "alice"}, {"x-name": "bob"}
+        assert http.post("/contexts", content=b"a text", headers=alice).status_code == 201
+        with get_sync_client(url=offline.url, headers=alice) as client:
+            thread = client.threads.create()["thread_id"]
+            client.runs.wait(thread, "rlm", input={"query": "How many lines contain ERROR?", "context": "ERROR\n"})
+        with get_sync_client(url=offline.url, headers=bob) as client, pytest.raises(APIStatusError):
+            client.threads.get(thread)
+        for data in ("", "data"):
+            address = f"/report/{thread}/{data}"
+            statuses = [http.get(address, headers=headers).status_code for headers in (alice, bob, {})]
+            assert statuses == [200, 404, 401]

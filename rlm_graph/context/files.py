@@ -84,8 +84,14 @@ class Files(ABC):
         """Yield the content of a file in pieces."""
 
     @abstractmethod
-    def write(self, folder: Folder, data: bytes) -> str:
-        """Write a small file under its hash; one that is there is renewed."""
+    def write(self, folder: Folder, data: bytes, *, at_once: bool = True) -> str:
+        """Write a small file under its hash; one that is there is renewed.
+
+        Args:
+            folder: Where.
+            data: What.
+            at_once: Whether it has reached the disk when this returns; else it will, a moment later.
+        """
 
     @abstractmethod
     def keep(self, path: str, length: int) -> bool:

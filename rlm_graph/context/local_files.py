@@ -21,6 +21,7 @@ from typing import IO, Final
 from typing_extensions import override
 
 from rlm_graph.context.files import Files, Folder, Stored, T, U, corrupt_blob, in_batches, missing_blob
+from rlm_graph.context.flusher import flush, flusher
 from rlm_graph.context.materialize import CHUNK_BYTES
 from rlm_graph.errors import ContextError, ContextNotFoundError
 
@@ -65,12 +66,12 @@ class LocalFiles(Files):
                 yield chunk
 
     @override
-    def write(self, folder: Folder, data: bytes) -> str:
+    def write(self, folder: Folder, data: bytes, *, at_once: bool = True) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         if not self.keep(self.path(folder, sha256), len(data)):
             with Sink(self) as sink:
                 sink.write(data)
-                sink.commit(folder)
+                sink.commit(folder, at_once=at_once)
         return sha256
 
     @override
@@ -159,11 +160,7 @@ class LocalFiles(Files):
     def make_durable(self, folder: Path) -> None:
         """Bring the names in a folder to the disk."""
         if self.durable:
-            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            flush(folder)
 
 
 class Sink:
@@ -209,23 +206,32 @@ class Sink:
         if self._files.durable:
             os.fsync(self._file.fileno())
 
-    def commit(self, folder: Folder) -> str:
-        """Move the file to its name, unless the same content is there already; a blob of a wrong length is replaced."""
+    def commit(self, folder: Folder, *, at_once: bool = True) -> str:
+        """Move the file to its name, unless the same content is there already; a blob of a wrong length is replaced.
+
+        Args:
+            folder: Where.
+            at_once: Whether it has reached the disk when this returns; else it will, a moment later.
+        """
         sha256 = self.digest.hexdigest()
         target = Path(self._files.path(folder, sha256))
         if self._files.keep(str(target), self.length):
             return sha256
         with self._files.clear_errors("written"):
-            self.flush()
+            if at_once:
+                self.flush()
             self._file.close()
             made = not target.parent.exists()
             target.parent.mkdir(parents=True, exist_ok=True)
             os.utime(self.path)  # what was written long ago is in use from now on
             with self._files.lock(fcntl.LOCK_SH):
                 self.path.replace(target)
-            self._files.make_durable(target.parent)
-            if made:
-                self._files.make_durable(target.parent.parent)
+            folders = [target.parent, target.parent.parent] if made else [target.parent]
+            if at_once:
+                for each in folders:
+                    self._files.make_durable(each)
+            elif self._files.durable:
+                flusher.add([target, *folders])
         return sha256
 
 

@@ -106,7 +106,7 @@ class ObjectFiles(Files):
             yield chunk
 
     @override
-    def write(self, folder: Folder, data: bytes) -> str:
+    def write(self, folder: Folder, data: bytes, *, at_once: bool = True) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(folder, sha256)
         self._have(path, len(data), lambda: self.fs.pipe_file(path, data))

@@ -310,6 +310,22 @@ class ContextStore:
         """
         return sweep.sweep(self.files, contexts, snapshots, older_than_s=older_than_s, dry=dry)
 
+    def snapshots_over(self, contexts: Mapping[str, float], besides: Collection[str] = ()) -> set[str]:
+        """Return the ids of the snapshots of REPLs over some contexts, that are not older than that.
+
+        A sweep and a removal must leave what runs may have put that go on, or were broken off
+        (:meth:`Journal.unsettled`).
+
+        Args:
+            contexts: sha256 of the contexts, with a time in seconds since 1970 from which on snapshots were put; the
+                clocks that tell it may differ by an hour.
+            besides: ids of snapshots that need not be looked at.
+
+        Raises:
+            ContextError: the store cannot be read.
+        """
+        return sweep.snapshots_over(self.files, contexts, besides)
+
     def size(self, contexts: Collection[str], snapshots: Collection[str]) -> int:
         """Return how many bytes these contexts and snapshots take, with all that they need, each file counted once.
 
