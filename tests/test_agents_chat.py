@@ -1,0 +1,386 @@
+"""The chat model for prompts of any length: LangChain's standard tests, long prompts, structured output, kills."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_lives import Held, Life, Lives, asked_again, chain, wait_for
+from langchain.agents import create_agent
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from langchain_tests.unit_tests import ChatModelUnitTests
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import Command
+from pydantic import BaseModel, ValidationError
+
+from rlm_graph import (
+    BudgetExceeded,
+    ContextStore,
+    ContextTypeError,
+    MaxIterationsExceeded,
+    ModelServerError,
+    RLMConfig,
+)
+from rlm_graph.agents import ChatRLM
+from rlm_graph.agents.long_prompt import take_apart
+from rlm_graph.events import read_event
+from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall, failures
+
+
+class TestStandardUnit(ChatModelUnitTests):
+    """LangChain's standard tests without a server."""
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatRLM
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": "openai:gpt-4.1", "api_key": "any"}
+
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        return {name: value for name, value in super().standard_chat_model_params.items() if name != "api_key"}
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+        return {"OPENAI_API_KEY": "any"}, {"model": "openai:gpt-4.1"}, {"model": "openai:gpt-4.1"}
+
+
+def value_for(schema: dict[str, Any]) -> Any:
+    """A value that fits a JSON Schema."""
+    match schema:
+        case {"enum": [first, *_]}:
+            return first
+        case {"anyOf": [first, *_]}:
+            return value_for(first)
+        case {"type": "object"}:
+            return {name: value_for(each) for name, each in schema.get("properties", {}).items()}
+        case {"type": "array"}:
+            return [value_for(schema["items"])]
+        case {"type": "integer" | "number"}:
+            return 3
+    return "a text 你好 こんにちは"
+
+
+def obedient(request: Request) -> Reply | str:
+    """A model that does what the standard tests ask of one: it calls a tool that is new to it, and then talks."""
+    last = request.messages[-1]
+    tools = request.body.get("tools", [])
+    choice = request.body.get("tool_choice", "auto")
+    if tools and (last["role"] != "tool" or choice not in ("auto", None)):
+        named = choice["function"]["name"] if isinstance(choice, dict) else None
+        function = next(tool["function"] for tool in tools if named in (None, tool["function"]["name"]))
+        return Reply(tool_calls=[ToolCall(function["name"], value_for(function["parameters"]))])
+    stops = request.body.get("stop") or []
+    return "hello" if stops else "hello, this is an answer of some length"
+
+
+class TestStandardIntegration(ChatModelIntegrationTests):
+    """LangChain's standard tests, against a server.
+
+    Left out, because they fetch files from the web: images, PDFs and sounds, which pass through to the root model in
+    short prompts; json mode, because structured output always goes through a tool.
+    """
+
+    server: ScriptedServer
+
+    @pytest.fixture(autouse=True)
+    def _serve(self, serve: Callable[..., ScriptedServer]) -> None:
+        self.server = serve(obedient)
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatRLM
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        address = {"base_url": self.server.base_url, "api_key": "any", "stream_usage": True}
+        return {"model": "openai:root", **address, "default_headers": {"Connection": "close"}}
+
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        return {}
+
+    @property
+    def model_override_value(self) -> str | None:
+        return "another"
+
+
+# Long prompts. ------------------------------------------------------------------------------------------------------
+
+LONG = "\n".join(f"line {number} of a long text" for number in range(5_000))
+
+THREAD: Any = {"configurable": {"thread_id": "chat"}}
+
+
+@pytest.fixture
+def make(serve: Callable[..., ScriptedServer], store: ContextStore) -> Callable[..., tuple[ChatRLM, ScriptedServer]]:
+    """Makes a model, and the server that plays the models in it."""
+
+    def make(root: Any, sub: Any = "sub", **options: Any) -> tuple[ChatRLM, ScriptedServer]:
+        server = serve({"root": root, "sub": sub})
+        models = {"model": server.chat_model("root"), "sub_model": server.chat_model("sub")}
+        return ChatRLM(**{**models, "context_store": store, "long_above_chars": 10_000, **options}), server
+
+    return make
+
+
+Make = Callable[..., tuple[ChatRLM, ScriptedServer]]
+
+
+def cell(code: str) -> str:
+    """A reply with code."""
+    return f"```repl\n{code}\n```"
+
+
+def test_the_short_paragraphs_around_a_long_text_are_the_question(make: Make) -> None:
+    """They stay word for word; the REPL has the whole text; no request is long."""
+    prompt = f"Count the lines of this.\n\n{LONG}\n\nAnswer with a number."
+    model, server = make(cell("FINAL(sum(line.startswith('line') for line in context.splitlines()))"))
+    assert model.invoke(prompt).content == "5000"
+    (request,) = server.requests
+    assert "Count the lines of this.\n\n[... a text of" in request.text
+    assert "it is whole in `context`]\n\nAnswer with a number." in request.text
+    assert len(str(request.messages)) < 20_000
+
+
+async def test_a_long_prompt_is_answered_in_async_code(make: Make) -> None:
+    """With `ainvoke`."""
+    model, _ = make(cell("FINAL(len(context))"))
+    assert (await model.ainvoke(LONG)).content == str(len(LONG))
+
+
+def test_a_caller_can_say_what_the_question_is(make: Make) -> None:
+    """`question=`: then all that is in the prompt is the context; a short prompt is asked it at its end."""
+    model, server = make([cell("FINAL(context.split()[-1])"), "short"])
+    assert model.invoke(f"{LONG}\n\nThe end.", question="How does it end?").content == "end."
+    assert "Question: How does it end?" in server.requests[0].text
+    assert model.invoke("a text", question="What is it?").content == "short"
+    assert [message["content"] for message in server.requests[1].messages] == ["a text", "What is it?"]
+
+
+def test_a_conversation_keeps_its_short_parts_and_who_said_them() -> None:
+    """Its long parts are documents, named after where they stood."""
+    messages = [
+        SystemMessage("Be brief."),
+        HumanMessage("Find the log."),
+        AIMessage("", tool_calls=[{"name": "find", "args": {"name": "log"}, "id": "1", "type": "tool_call"}]),
+        ToolMessage(LONG, tool_call_id="1"),
+        AIMessage("Here it is."),
+        HumanMessage([{"type": "text", "text": "And this?"}, {"type": "text", "text": LONG.upper()}]),
+    ]
+    apart = take_apart(messages)
+    assert [(text.name, str(text)) for text in apart.documents] == [
+        ("message 3 (result of a tool)", LONG),
+        ("message 5 (user)", LONG.upper()),
+    ]
+    assert apart.question.startswith("Be brief.\n\nuser: Find the log.\n\nassistant: (calls the tool find with ")
+    parts = ['{"name": "log"})', "it is whole in `context[0]`]", "assistant: Here it is.", "user: And this?"]
+    parts += ["it is whole in `context[1]`]", "[Give the assistant's next message in this conversation.]"]
+    places = [apart.question.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_a_conversation_of_many_short_messages_is_a_document_itself() -> None:
+    """Its last question and its instructions stay."""
+    said = [message for n in range(500) for message in (HumanMessage(f"question {n}"), AIMessage(f"answer {n}"))]
+    apart = take_apart([SystemMessage("Be brief."), *said, HumanMessage("And then?")])
+    (*_, conversation) = apart.documents
+    assert conversation.name == "the conversation"
+    assert "user: question 0\n\nassistant: answer 0" in conversation
+    assert apart.question.startswith("Be brief.\n\nAnd then?")
+    assert len(apart.question) < 500
+
+
+def test_a_text_without_paragraphs_shows_its_ends() -> None:
+    """Where else could the question be."""
+    apart = take_apart([HumanMessage(f"What is it? {LONG.replace(chr(10), ' ')} Tell me.")])
+    assert apart.question.startswith("What is it? line 0 of")
+    assert apart.question.endswith("Tell me.")
+    assert len(apart.question) < 1_000
+
+
+def test_what_is_no_text_cannot_be_in_a_long_prompt(make: Make) -> None:
+    """The error names the message; in a short prompt it goes to the root model."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    model, _ = make(["a picture"])
+    with pytest.raises(ContextTypeError, match=r"message 0 \(user\) holds a block of type 'image'"):
+        model.invoke([HumanMessage([{"type": "text", "text": LONG}, image])])
+    assert model.invoke([HumanMessage([{"type": "text", "text": "What is it?"}, image])]).content == "a picture"
+
+
+def test_usage_is_that_of_all_requests_and_counted_once(make: Make) -> None:
+    """In the message: all of them; by callbacks: each for its own model."""
+    model, server = make(cell("FINAL(llm_query(context[:9]))"))
+    handler = UsageMetadataCallbackHandler()
+    reply = model.invoke(LONG, config={"callbacks": [handler]})
+    total = sum(request.usage.total_tokens for request in server.requests if request.usage)
+    assert reply.usage_metadata["total_tokens"] == total
+    assert reply.response_metadata["rlm"]["sub_calls"] == 1
+    assert sorted(handler.usage_metadata) == ["root", "sub"]
+    assert sum(usage["total_tokens"] for usage in handler.usage_metadata.values()) == total
+
+
+async def test_a_long_prompt_streams_its_answer(make: Make) -> None:
+    """Whole: it is a value of the REPL, which nobody types."""
+    model, _ = make(cell("FINAL('an answer')"))
+    whole = sum(model.stream(LONG), AIMessageChunk(""))
+    assert whole.content == "an answer"
+    assert whole.usage_metadata
+    assert "".join([str(chunk.content) async for chunk in model.astream(LONG)]) == "an answer"
+
+
+class Person(BaseModel):
+    """Somebody."""
+
+    name: str
+    lines: int
+
+
+@pytest.mark.parametrize("form", ["class", "json schema"])
+def test_structured_output_of_a_long_prompt_is_a_value_of_the_repl(make: Make, form: str) -> None:
+    """It is checked in the run, and no model types it: a misfit goes back to the code."""
+    submitted = [cell("FINAL({'name': 'line 0', 'lines': 'many'})"), cell("FINAL({'name': 'line 0', 'lines': 5000})")]
+    model, server = make(submitted)
+    schema: Any = Person if form == "class" else Person.model_json_schema()
+    value = model.with_structured_output(schema).invoke(LONG)
+    assert value == (Person(name="line 0", lines=5_000) if form == "class" else {"name": "line 0", "lines": 5_000})
+    assert [bool(request.body.get("tools")) for request in server.requests] == [False, False]
+
+
+def test_tools_are_called_with_what_was_found_in_a_long_prompt(make: Make) -> None:
+    """The root model gets the question and the RLM's answer, and the tools; the figures are those of both."""
+
+    def send(to: str) -> str:
+        """Send it."""
+        return f"sent to {to}"
+
+    calls = Reply(tool_calls=[ToolCall("send", {"to": "line 4999"})])
+    model, server = make([cell("FINAL(context.splitlines()[-1])"), calls])
+    reply = model.bind_tools([send]).invoke(f"Send it to the last one.\n\n{LONG}")
+    assert [(call["name"], call["args"]) for call in reply.tool_calls] == [("send", {"to": "line 4999"})]
+    last = server.requests[-1]
+    assert last.text.startswith("Send it to the last one.")
+    assert last.text.endswith("and this was found:]\n\nline 4999 of a long text")
+    assert len(last.text) < 2_000
+    assert reply.usage_metadata["total_tokens"] == sum(r.usage.total_tokens for r in server.requests if r.usage)
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [(RLMConfig(max_iterations=1), MaxIterationsExceeded), (RLMConfig(max_input_tokens=1), BudgetExceeded)],
+)
+def test_a_long_prompt_without_an_answer_is_an_error(make: Make, config: RLMConfig, error: type[Exception]) -> None:
+    """A failure is never a reply."""
+    model, _ = make([cell("1"), ""], config=config)
+    with pytest.raises(error):
+        model.invoke(LONG)
+
+
+def test_arguments_are_checked(make: Make) -> None:
+    """Further ones belong to a model that is given by its name."""
+    model, server = make("")
+    with pytest.raises(ValidationError, match="temperature: not allowed beside a chat model"):
+        ChatRLM(model=model, temperature=0.5)
+    with pytest.raises(ValidationError, match="long_above_chars: -1"):
+        ChatRLM(model=model, long_above_chars=-1)
+    named = ChatRLM(model="openai:root", base_url=server.base_url, api_key="any", temperature=0.5)
+    assert named._get_ls_params()["ls_temperature"] == 0.5
+
+
+# In graphs. ---------------------------------------------------------------------------------------------------------
+
+
+def test_middlewares_see_no_window(make: Make) -> None:
+    """One that asks how much the model can read is told more than there is."""
+    model, _ = make("")
+    assert (model.profile or {})["max_input_tokens"] >= 1_000_000_000
+
+
+async def test_the_same_prompt_twice_in_a_node_is_asked_twice(make: Make) -> None:
+    """Two samples are two runs, also at once, and both resume as what they were when one of them has failed."""
+    failing = [True]
+
+    def root(request: Request) -> Reply | str:
+        if request.model_index == 2 and failing.pop():
+            failing.append(False)
+            return failures.server_error()
+        return cell("FINAL(llm_query('sample'))")
+
+    model, server = make(root, lambda r: f"sample {r.model_index}", config=RLMConfig(max_retries=0))
+
+    async def ask(state: MessagesState) -> dict[str, Any]:
+        asked = [model.ainvoke([*state["messages"], "?"]) for _ in range(3)]
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+        for failure in filter(lambda reply: isinstance(reply, Exception), replies):
+            raise failure
+        return {"messages": [AIMessage(" ".join(sorted(str(reply.text) for reply in replies)))]}
+
+    graph = StateGraph(MessagesState).add_node(ask).add_edge(START, "ask").compile(checkpointer=InMemorySaver())
+    with pytest.raises(ModelServerError):
+        await graph.ainvoke({"messages": LONG}, THREAD)
+    result = await graph.ainvoke(None, THREAD)
+    assert result["messages"][-1].content == "sample 0 sample 1 sample 2"
+    assert server.count("sub") == 3
+
+
+def test_a_person_is_asked_through_the_agent(make: Make) -> None:
+    """The run inside interrupts the agent, and goes on where it was."""
+    model, server = make(cell("FINAL(llm_query('x') + ask_user('Which?'))"), config=RLMConfig(ask_user=True))
+    agent = create_agent(model, checkpointer=InMemorySaver())
+    stopped = agent.invoke({"messages": LONG}, THREAD)
+    assert stopped["__interrupt__"][0].value["rlm_requests"][0]["text"] == "Which?"
+    assert agent.invoke(Command(resume=" one"), THREAD)["messages"][-1].content == "sub one"
+    assert (server.count("root"), server.count("sub")) == (1, 1)
+
+
+def test_the_runs_events_come_through_a_graphs_stream(make: Make) -> None:
+    """In mode `custom`."""
+    model, _ = make(cell("FINAL(1)"))
+    agent = create_agent(model)
+    events = [read_event(chunk) for chunk in agent.stream({"messages": LONG}, stream_mode="custom")]
+    assert [event.type for event in events if event][-1] == "final_answer"
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    """Starts the processes that are killed."""
+    with Lives() as started:
+        yield started
+
+
+def test_a_long_prompt_survives_a_kill(lives: Lives, serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
+    """The agent goes on in the middle of its model's reply, in another process."""
+
+    def root(request: Request) -> str:
+        if not any(message["role"] == "assistant" for message in request.messages):
+            return cell("parts = ['']\n" + chain("a", 0, 1, 2))
+        return cell(chain("a", "last") + "\nFINAL(''.join(parts))")
+
+    sub = Held("last")
+    server = serve({"root": root, "sub": sub})
+    life = Life("chat", server.base_url, str(tmp_path), question=f"What is it?\n\n{LONG}")
+    pid = lives.begin(life)
+    wait_for(server, "sub", 4)
+    lives.kill(pid)
+    sub.is_holding = False
+    assert lives.end(life) == "<a 0><a 1><a 2><a last>"
+    assert asked_again(server) == ["a last"]
+
+
+def test_the_example_runs() -> None:
+    """It prints an answer and a value."""
+    example = Path(__file__).parent.parent / "examples" / "chat_model.py"
+    ran = subprocess.run([sys.executable, "-W", "error", example], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "Structured output: Meeting(number=" in ran.stdout
