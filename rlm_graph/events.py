@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langgraph.config import get_stream_writer
@@ -39,12 +39,14 @@ def emit(type_: EventType, iteration: int, text: str, *, verbose: bool = False, 
 
     The log says of sub-calls how large they were, not what was in them: their prompts hold pieces of the context.
     """
-    event = RLMEvent(type_, iteration, text[:PREVIEW_CHARS], detail)
-    get_stream_writer()({"rlm_event": asdict(event)})
+    preview = text[:PREVIEW_CHARS]
+    get_stream_writer()(
+        {"rlm_event": {"type": type_, "iteration": iteration, "preview": preview, "detail": detail}}
+    )
     level = logging.INFO if verbose else logging.DEBUG
     if logger.isEnabledFor(level):
         sizes = {name: value for name, value in detail.items() if isinstance(value, int | float)}
-        shown = sizes if type_.startswith("sub_call") else event.preview
+        shown = sizes if type_.startswith("sub_call") else " ".join(preview.split())
         logger.log(level, "iteration %d: %s: %s", iteration, type_, shown)
 
 

@@ -56,7 +56,22 @@ def open_files(pid: int) -> list[str]:
 # Help and version
 
 
-COMMANDS = ["ask", "resume", "runs", "fork", "rm", "gc", "doctor"]
+COMMANDS = [
+    "ask",
+    "batch",
+    "resume",
+    "runs",
+    "show",
+    "report",
+    "watch",
+    "export",
+    "fork",
+    "rm",
+    "gc",
+    "models",
+    "serve",
+    "doctor",
+]
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
@@ -86,12 +101,12 @@ def test_the_help_is_readable_at_80_columns(cli: Callable[..., Outcome], command
     assert max(map(len, help_text.splitlines())) <= 80
     assert not re.search(r"--\S*\N{HORIZONTAL ELLIPSIS}", help_text)
     words = " ".join(re.sub("[\N{BOX DRAWINGS LIGHT VERTICAL}]", " ", help_text).split())
-    for setting in SETTINGS if command in ("ask", "resume", "fork") else []:
+    for setting in SETTINGS if command in ("ask", "batch", "resume", "fork") else []:
         name = setting.name.replace("_", "-")
         assert re.search(rf"--{name} ", help_text), name
         switch = name if setting.default else f"no-{name}"
         default = switch if isinstance(setting.default, bool) else setting.default
-        assert (f"[default: {default}]" in words) == (command == "ask"), name
+        assert (f"[default: {default}]" in words) == (command in ("ask", "batch")), name
 
 
 def test_no_arguments_print_the_help(cli: Callable[..., Outcome]) -> None:
@@ -111,7 +126,7 @@ def test_the_options_are_the_settings_of_a_run() -> None:
         assert setting.choices == get_args(field.annotation)
         assert type(setting.default) is (field.annotation if not setting.choices else str)
         assert setting.help == " ".join((field.description or "").split())
-        assert _range(setting.name).endswith(setting.range.replace(",", ""))
+        assert _range(setting.name, RLMConfig).endswith(setting.range.replace(",", ""))
 
 
 def test_settings_are_words_of_a_command_line(cli: Callable[..., Outcome], text: str) -> None:

@@ -4,7 +4,13 @@
     settings.py       the options that are the settings of a run
     ask.py, resume.py, fork.py      a run begins, goes on, goes another way
     runs.py, removal.py             the runs that there are are listed, and removed
+    show.py, report.py, watch.py, export.py     what happened in a run is shown, and written for other programs,
+    stories.py        from its story, which is read without any model
+    batch.py, questions.py, results.py, batch_progress.py       a file of questions becomes a file of results
+    models.py         what `models` lists: windows, prices, and what `ask` would take
     doctor.py         what `doctor` shows: the layers that confine the REPL on this machine
+    serve.py          the graph is served
+    completion.py     what a shell offers when Tab is pressed
 
     carrying.py       a run is carried out, with
     progress.py       what stderr shows while it goes on,

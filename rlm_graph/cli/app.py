@@ -6,22 +6,26 @@ import atexit
 import gc
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, BadParameter, Option
 
 from rlm_graph import __version__
+from rlm_graph.cli.completion import model_names, run_names
 from rlm_graph.cli.ending import USAGE, WayOn, ended, fail
-from rlm_graph.cli.settings import settings_as_options
+from rlm_graph.cli.settings import as_words, changed, settings_as_options
 
 # Typer's usage errors (an unknown option, a missing argument) have no public base class; this is it.
 _UsageProblem: Any = BadParameter.__mro__[2]
 
+DEFAULT_JOBS = 4
+"""Questions of a batch that are answered at once."""
+
 _MODELS, _OUTPUT, _STORAGE, _PERSON = "Models", "Output", "Storage", "Answers to a run that waits for a person"
 
 # Options that several commands have.
-RunName = Annotated[str, Argument(help="The run.", metavar="NAME")]
+RunName = Annotated[str, Argument(help="The run.", metavar="NAME", autocompletion=run_names)]
 Store = Annotated[
     str | None,
     Option(
@@ -40,13 +44,45 @@ Database = Annotated[
         rich_help_panel=_STORAGE,
     ),
 ]
+Model = Annotated[
+    str | None,
+    Option(
+        help="Root model, as provider:name. Without it: RLM_GRAPH_MODEL, else a model of OpenAI, Anthropic or "
+        "Google if its key is set, else a running Ollama, else the offline rules.",
+        metavar="NAME",
+        rich_help_panel=_MODELS,
+        autocompletion=model_names,
+    ),
+]
+SubModelName = Annotated[
+    str | None,
+    Option(
+        "--sub-model",
+        help="Model that sub-calls ask. Without it: RLM_GRAPH_SUB_MODEL, else the root model.",
+        metavar="NAME",
+        rich_help_panel=_MODELS,
+        autocompletion=model_names,
+    ),
+]
 OtherModel = Annotated[
     str | None,
-    Option("--model", help="Another root model, as provider:name.", metavar="NAME", rich_help_panel=_MODELS),
+    Option(
+        "--model",
+        help="Another root model, as provider:name.",
+        metavar="NAME",
+        rich_help_panel=_MODELS,
+        autocompletion=model_names,
+    ),
 ]
 OtherSubModel = Annotated[
     str | None,
-    Option("--sub-model", help="Another model that sub-calls ask.", metavar="NAME", rich_help_panel=_MODELS),
+    Option(
+        "--sub-model",
+        help="Another model that sub-calls ask.",
+        metavar="NAME",
+        rich_help_panel=_MODELS,
+        autocompletion=model_names,
+    ),
 ]
 Offline = Annotated[
     bool, Option("--offline", help="Answer by rules, without a language model.", rich_help_panel=_MODELS)
@@ -66,7 +102,6 @@ app = typer.Typer(
     name="rlm-graph",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -124,23 +159,15 @@ def ask_command(
         str | None,
         Option(help="Encoding of the text files. Without it, that of each file is found out.", metavar="NAME"),
     ] = None,
-    model: Annotated[
+    schema: Annotated[
         str | None,
         Option(
-            help="Root model, as provider:name. Without it: RLM_GRAPH_MODEL, else a model of OpenAI, Anthropic or "
-            "Google if its key is set, else a running Ollama, else the offline rules.",
-            metavar="NAME",
-            rich_help_panel=_MODELS,
+            help="What the answer must be: a file with a JSON Schema. The answer on stdout is JSON then.",
+            metavar="FILE",
         ),
     ] = None,
-    sub_model: Annotated[
-        str | None,
-        Option(
-            help="Model that sub-calls ask. Without it: RLM_GRAPH_SUB_MODEL, else the root model.",
-            metavar="NAME",
-            rich_help_panel=_MODELS,
-        ),
-    ] = None,
+    model: Model = None,
+    sub_model: SubModelName = None,
     offline: Offline = False,
     store: Store = None,
     database: Database = None,
@@ -162,6 +189,7 @@ def ask_command(
             question,
             context,
             encoding=encoding,
+            schema=schema,
             run=run,
             store=store,
             database=database,
@@ -249,6 +277,96 @@ def runs_command(
     return ended(work, as_json=as_json, verbose=False)
 
 
+@app.command("show")
+def show_command(
+    name: RunName,
+    at: Annotated[int | None, Option(help="Show this iteration only.", metavar="N")] = None,
+    full: Annotated[bool, Option("--full", help="Shorten nothing, and show each sub-call.")] = False,
+    store: Store = None,
+    database: Database = None,
+    as_json: Annotated[
+        bool, Option("--json", help="Print a JSON object: the whole story.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> int:
+    """Show what happened in a run: what the root model thought, what its code printed and asked, and the answer."""
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.show import show
+
+        return show(name, at=at, full=full, store=store, database=database, as_json=as_json)
+
+    return ended(work, as_json=as_json, verbose=False)
+
+
+@app.command("export")
+def export_command(
+    name: RunName,
+    form: Annotated[
+        Literal["rlms", "chrome", "otel"],
+        Option(
+            "--format",
+            "-f",
+            help="rlms: the log that the official rlms package writes and its viewer reads. chrome: a trace for "
+            "Perfetto and chrome://tracing. otel: OpenTelemetry spans, to a file or to OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        Option("--output", "-o", help="Where it goes: a file; else stdout, or where OTEL_... says.", metavar="FILE"),
+    ] = None,
+    store: Store = None,
+    database: Database = None,
+) -> int:
+    """Write what happened in a run in a form that other programs read."""
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.export import export
+
+        return export(name, form, output=output, store=store, database=database)
+
+    return ended(work, as_json=False, verbose=False)
+
+
+@app.command("report")
+def report_command(
+    name: RunName,
+    output: Annotated[
+        str | None,
+        Option("--output", "-o", help="The file, or - for stdout; else NAME.html in this folder.", metavar="FILE"),
+    ] = None,
+    at: Annotated[int | None, Option(help="Tell it as it stood after this iteration.", metavar="N", min=0)] = None,
+    browse: Annotated[bool, Option("--open", help="Show it in a browser.")] = False,
+    store: Store = None,
+    database: Database = None,
+) -> int:
+    """Write what happened in a run as one page of HTML that needs nothing else: to look at, to send, to keep."""
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.report import report
+
+        return report(name, output=output, at=at, browse=browse, store=store, database=database)
+
+    return ended(work, as_json=False, verbose=False)
+
+
+@app.command("watch")
+def watch_command(
+    name: RunName,
+    port: Annotated[int, Option(help="Port to listen on; 0: one that is free.", min=0, max=65535)] = 0,
+    browse: Annotated[bool, Option("--open", help="Show it in a browser.")] = False,
+    store: Store = None,
+    database: Database = None,
+) -> int:
+    """Serve the report of a run on this machine while the run goes on, here or in another process; Ctrl-C ends it."""
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.watch import watch
+
+        return watch(name, port=port, browse=browse, store=store, database=database)
+
+    return ended(work, as_json=False, verbose=False)
+
+
 @app.command("fork")
 @settings_as_options(with_defaults=False)
 def fork_command(
@@ -304,7 +422,14 @@ def fork_command(
 
 @app.command("rm")
 def rm_command(
-    names: Annotated[list[str], Argument(help="The runs.", metavar="NAME")],
+    names: Annotated[
+        list[str],
+        Argument(
+            help="The runs; a pattern such as 'questions.*' is all that match.",
+            metavar="NAME",
+            autocompletion=run_names,
+        ),
+    ],
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask before.")] = False,
     store: Store = None,
     database: Database = None,
@@ -342,6 +467,145 @@ def gc_command(
         return gc(older_than=older_than, dry_run=dry_run, store=store, database=database, as_json=as_json)
 
     return ended(work, as_json=as_json, verbose=False)
+
+
+@app.command("batch")
+@settings_as_options(with_defaults=True)
+def batch_command(
+    questions: Annotated[
+        str,
+        Argument(
+            help='The questions: a file with one JSON object a line, such as {"query": "..."}; - for stdin.',
+            metavar="QUESTIONS",
+        ),
+    ],
+    results: Annotated[
+        str,
+        Option("--output", "-o", help="Where the results go: a file with one JSON object a line.", metavar="RESULTS"),
+    ],
+    context: Annotated[
+        list[str] | None,
+        Argument(
+            help="What they are about, those aside that say it themselves: files, folders, globs, URIs, or -.",
+            metavar="CONTEXT",
+        ),
+    ] = None,
+    jobs: Annotated[int, Option("--jobs", "-j", help="Questions at once.", metavar="N", min=1, max=256)] = DEFAULT_JOBS,
+    max_total_usd: Annotated[
+        float,
+        Option(
+            help="Stop when all questions together have cost this, earlier times counted in; 0 means no limit.",
+            metavar="USD",
+            min=0,
+        ),
+    ] = 0,
+    name: Annotated[
+        str | None,
+        Option(help="Name of the batch, with which its runs' names begin; else that of the file.", metavar="NAME"),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        Option(help="Encoding of the text files. Without it, that of each file is found out.", metavar="NAME"),
+    ] = None,
+    schema: Annotated[
+        str | None,
+        Option(help="What the answers must be: a file with a JSON Schema.", metavar="FILE"),
+    ] = None,
+    model: Model = None,
+    sub_model: SubModelName = None,
+    offline: Offline = False,
+    store: Store = None,
+    database: Database = None,
+    as_json: Annotated[
+        bool, Option("--json", help="Print a JSON object: the summary.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Quiet = False,
+    verbose: Annotated[bool, Option("--verbose", "-v", help="Show the logs.", rich_help_panel=_OUTPUT)] = False,
+    **settings: Any,
+) -> int:
+    """Answer many questions, over one or many contexts: each is a run of its own, its result a line of JSON.
+
+    Begun again, it asks only what has no answer yet. A line of QUESTIONS may have: query, id, context (the text or JSON
+    itself) or files, model, sub_model, encoding, schema, any setting, and metadata, which its result carries.
+    """
+    given = {
+        "--jobs": jobs if jobs != DEFAULT_JOBS else None,
+        "--max-total-usd": max_total_usd or None,
+        "--name": name,
+        "--encoding": encoding,
+        "--schema": schema,
+        "--model": model,
+        "--sub-model": sub_model,
+    }
+    words = ["rlm-graph", "batch", questions, *(context or []), "--output", results]
+    words += [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    words += [*(["--offline"] if offline else []), *as_words(changed(settings))]
+
+    def work(way_on: WayOn) -> int:
+        from rlm_graph.cli.batch import batch
+        from rlm_graph.cli.screen import Output
+
+        return batch(
+            questions,
+            context or [],
+            results=results,
+            name=name,
+            jobs=jobs,
+            max_total_usd=max_total_usd,
+            encoding=encoding,
+            schema=schema,
+            store=store,
+            database=database,
+            model=model,
+            sub_model=sub_model,
+            offline=offline,
+            output=Output(as_json, quiet, verbose),
+            settings=settings,
+            way_on=way_on,
+            words=words,
+        )
+
+    return ended(work, as_json=as_json, verbose=verbose)
+
+
+@app.command("models")
+def models_command(
+    everything: Annotated[
+        bool, Option("--all", help="Of providers whose key is set, list all models that have a price.")
+    ] = False,
+    offline: Annotated[bool, Option("--offline", help="Ask no server which models it has.")] = False,
+    as_json: Annotated[
+        bool, Option("--json", help="Print a JSON object: choice, models, notes, problems.", rich_help_panel=_OUTPUT)
+    ] = False,
+) -> int:
+    """List the models that can be used here and now: window, prices, and which ones ask would take, and why."""
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.models import models
+
+        return models(offline=offline, everything=everything, as_json=as_json)
+
+    return ended(work, as_json=as_json, verbose=False)
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[str, Option(help="Address to listen on.", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[int, Option(help="Port; if it is taken, another one is.", metavar="N", min=1, max=65535)] = 2024,
+    jobs: Annotated[int, Option("--jobs", "-j", help="Runs at once.", metavar="N", min=1, max=256)] = 10,
+    no_browser: Annotated[bool, Option("--no-browser", help="Do not open Studio in a browser.")] = False,
+) -> int:
+    """Serve the graph to LangGraph Studio, the SDK, MCP and A2A (pip install 'rlm-graph[studio]'), until Ctrl-C.
+
+    The models are those of ask; the environment says what callers may choose, and which places they may name.
+    """
+
+    def work(_: WayOn) -> int:
+        from rlm_graph.cli.serve import serve
+
+        return serve(host=host, port=port, browser=not no_browser, jobs=jobs)
+
+    return ended(work, as_json=False, verbose=False)
 
 
 @app.command("doctor")

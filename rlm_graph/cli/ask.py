@@ -5,10 +5,12 @@ What imports LangGraph or LangChain comes late: a missing file is told at once.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import rlm_graph
@@ -29,6 +31,7 @@ def ask(
     sources: Sequence[str],
     *,
     encoding: str | None,
+    schema: str | None,
     run: str | None,
     store: str | None,
     database: str | None,
@@ -50,17 +53,18 @@ def ask(
     if not question.strip():
         raise ConfigError(f"question: {question!r} is not allowed: must be a question")
     config = rlm_graph.RLMConfig(**settings)
+    form = None if schema is None else read_schema(schema)
     if run is not None:
         checked_name(run, "--run")
     with screen.logs(logging.INFO if output.verbose else logging.WARNING), Storage(store, database) as storage:
         if run is not None:
             storage.refuse_taken(run, "--run")
-        context = _load(sources, encoding, storage, screen, quiet=output.quiet)
+        context = load(sources, encoding, storage, screen, quiet=output.quiet)
         choice = choose_models(model, sub_model, offline=offline)
         for note in choice.notes:
             screen.say(note)
         screen.say(f"model: {choice}")
-        beginning = Beginning(question, context.sha256, choice, config.model_dump(), list(sources), encoding)
+        beginning = Beginning(question, context.sha256, choice, config.model_dump(), list(sources), encoding, form)
         name = run or invented_name(lambda name: storage.begin(name, beginning, named=False))
         if run is not None and not storage.begin(run, beginning, named=True):
             storage.refuse_taken(run, "--run")  # somebody was faster
@@ -70,7 +74,7 @@ def ask(
         except ContextNotFoundError:  # an `rm` came in between; what is referred to now is safe from the next one
             if "-" in sources:
                 raise
-            _load(sources, encoding, storage, screen, quiet=True)
+            load(sources, encoding, storage, screen, quiet=True)
 
         from rlm_graph.cli.carrying import Run  # LangGraph, from here on
 
@@ -86,7 +90,27 @@ def ask(
         return begun.carry_out(rlm, {"query": question, "context": context})
 
 
-def _load(sources: Sequence[str], encoding: str | None, storage: Storage, screen: Screen, *, quiet: bool) -> ContextRef:
+def read_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema in a file; whether it is one is seen when the graph is made.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no JSON object.
+    """
+    try:
+        schema = json.loads(Path(name).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--schema: {name!r} cannot be read: {error}") from error
+    if not isinstance(schema, dict):
+        raise ConfigError(f"--schema: {name!r} must hold a JSON object, the JSON Schema of the answer")
+    return schema
+
+
+def load(sources: Sequence[str], encoding: str | None, storage: Storage, screen: Screen, *, quiet: bool) -> ContextRef:
+    """Put what sources name into the store, and say what was skipped.
+
+    Raises:
+        ContextError: it cannot be read, or there is nothing in it.
+    """
     from_keyboard = "-" in sources and sys.stdin is not None and sys.stdin.isatty()
     if from_keyboard:
         screen.say("reading the context from the terminal; Ctrl-D ends it")

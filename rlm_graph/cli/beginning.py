@@ -32,6 +32,9 @@ class Beginning:
 
     encoding: str | None = None
 
+    schema: dict[str, Any] | None = None
+    """The JSON Schema that the answer must fit; None: it may be any text."""
+
     def to_options(self) -> dict[str, Any]:
         """As JSON values for the journal."""
         return asdict(self)

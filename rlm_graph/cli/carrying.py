@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import rlm_graph
 from rlm_graph.blocking import run_blocking
@@ -17,14 +17,29 @@ from rlm_graph.cli.telling import tell_result, tell_waiting
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.runtime import RunControl
 
     from rlm_graph.cli.person import Decided
     from rlm_graph.cli.progress import Progress
     from rlm_graph.config import RLMConfig
+    from rlm_graph.events import RLMEvent
     from rlm_graph.graph import RLMGraph
     from rlm_graph.human import Interruption
     from rlm_graph.journal import Session
     from rlm_graph.state import RLMOutput
+
+
+class Follower(Protocol):
+    """Whoever shows or counts what happens in a run."""
+
+    def event(self, event: RLMEvent) -> None:
+        """Something happened."""
+
+    def totals(self, state: Mapping[str, Any]) -> None:
+        """The run's own figures, after each of its steps."""
+
+    def pause(self) -> None:
+        """The run waits for a person."""
 
 
 @dataclass
@@ -54,17 +69,24 @@ class Run:
         """The run, as LangGraph's config names it."""
         return {"configurable": {"thread_id": self.name}}
 
-    def graph(self) -> RLMGraph:
+    def graph(self, *, depth: int | None = None) -> RLMGraph:
         """The graph that carries it out.
+
+        Args:
+            depth: The `max_recursion_depth` of the deepest run that it carries out; None: that of this one.
 
         Raises:
             ModelError: there is no such model, or no key for it.
         """
         models = self.beginning.models
+        config = self.config
+        if depth is not None:
+            config = config.model_copy(update={"max_recursion_depth": depth})
         return rlm_graph.create_rlm(
             models.model or models.name,
             sub_model=None if models.sub_name == models.name else models.sub_name,
-            config=self.config,
+            response_format=self.beginning.schema,
+            config=config,
             checkpointer=self.storage.checkpoints,
             context_store=self.storage.contexts,
             journal=self.storage.journal,
@@ -126,32 +148,51 @@ class Run:
 
         with Stopping(self.screen) as stopping, progress, self.storage.clear_errors():
             try:
-                return run_blocking(self._follow(rlm, given, progress, stopping))
+                return run_blocking(self.follow(rlm, given, progress, stopping.control))
             except GraphDrained:
                 run_blocking(session.note(status="stopped"))
                 stopping.raise_signal()
 
-    async def _follow(
-        self, rlm: RLMGraph, given: Any, progress: Progress, stopping: Any
+    async def follow(
+        self,
+        rlm: RLMGraph,
+        given: Any,
+        follower: Follower,
+        control: RunControl,
+        *,
+        settings: RLMConfig | None = None,
     ) -> tuple[RLMOutput, Interruption | None]:
+        """Let the graph go on; returns its result, and what it waits for if it has none yet.
+
+        Args:
+            rlm: The graph.
+            given: Its input; None: it goes on from its last checkpoint.
+            follower: Hears what happens.
+            control: Stops it.
+            settings: In place of the graph's own, where several runs share one; their depth is at most the graph's.
+
+        Raises:
+            GraphDrained: it was stopped at a safe point, by its control.
+        """
         from rlm_graph.events import read_event
 
         result: RLMOutput = {}
         waits_for: Interruption | None = None
+        modes = ["custom", "values"]
         stream: Any = rlm.astream(
-            given, self.thread, stream_mode=["custom", "values"], durability="sync", control=stopping.control
+            given, self.thread, stream_mode=modes, durability="sync", control=control, context=settings
         )
         async with aclosing(stream) as chunks:
             async for mode, chunk in chunks:
                 if mode == "custom":
                     if event := read_event(chunk):
-                        progress.event(event)
+                        follower.event(event)
                 elif interrupts := chunk.get("__interrupt__"):
-                    progress.pause()
+                    follower.pause()
                     waits_for = interrupts[0].value
                 else:
                     result = chunk
-                    progress.totals(chunk)
+                    follower.totals(chunk)
         return result, waits_for
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from rlm_graph.cli.screen import Screen, printable, write_answer, write_json
+import textwrap
+
+from rlm_graph.cli.screen import Screen, printable, terminal_columns, write_answer, write_json
 from rlm_graph.repl.confine.layer import LayerStatus
 from rlm_graph.repl.confine.report import doctor as try_layers
 
 UNCONFINED = 1
+
+MIN_COLUMNS = 20
+"""Columns that the last column has at least, where it is wrapped."""
 
 
 def doctor(*, as_json: bool) -> int:
@@ -16,20 +21,29 @@ def doctor(*, as_json: bool) -> int:
     if as_json:
         write_json({"is_confined": not missing, "layers": [layer._asdict() for layer in layers]})
     else:
-        write_answer(table(layers))
+        write_answer(table(layers, terminal_columns()))
     if not missing:
         return 0
     Screen().problem("error", f"this machine cannot confine the REPL: it lacks {', '.join(missing)}")
     return UNCONFINED
 
 
-def table(layers: list[LayerStatus]) -> str:
-    """One line for each layer: whether it is on, its name, what it does, and why it is not on."""
+def table(layers: list[LayerStatus], columns: int | None = None) -> str:
+    """One line for each layer: whether it is on, its name, what it does, and why it is not on.
+
+    Args:
+        layers: The layers.
+        columns: Of the terminal, at which the last column is wrapped; None: it is not.
+    """
     rows = [("state", "layer", "needed", "the process that runs the model's code ...")]
     for layer in layers:
         why = f"  [{printable(layer.why)}]" if layer.why else ""
         rows.append((layer.state, layer.name, "yes" if layer.required else "no", layer.does + why))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows
-    )
+    lines = []
+    for row in rows:
+        first = "".join(f"{cell.ljust(width)}  " for cell, width in zip(row[:3], widths, strict=True))
+        left = None if columns is None else columns - len(first)
+        texts = [row[3]] if left is None or left < MIN_COLUMNS else textwrap.wrap(row[3], left)
+        lines += [(first if not number else " " * len(first)) + text for number, text in enumerate(texts)]
+    return "\n".join(lines)

@@ -51,8 +51,11 @@ class WayOn:
 
     def raising(self, setting: str, limit: float) -> None:
         """What ran out is to be raised: to twice as much."""
-        more = 2 * limit
-        self.words += [f"--{setting.replace('_', '-')}", str(int(more) if more == int(more) else more)]
+        more, option = 2 * limit, f"--{setting.replace('_', '-')}"
+        if option in self.words:
+            at = self.words.index(option)
+            del self.words[at : at + 2]
+        self.words += [option, str(int(more) if more == int(more) else more)]
 
     @property
     def line(self) -> str:

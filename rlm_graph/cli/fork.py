@@ -139,6 +139,10 @@ async def _state_after(rlm: RLMGraph, name: str, at: int, *, with_answer: bool) 
     raise ConfigError(f"--at: {at} is not allowed: run {name!r} has the iterations 0 (before the first) to {last}")
 
 
+_OF_ANSWER: dict[str, Any] = {"structured_response": None, "citations": [], "evidence_problems": [], "repair": "none"}
+"""Channels with what belongs to an answer, where there are such, as they are before it."""
+
+
 def _begin(run: Run, name: str) -> bool:
     return run.storage.begin(name, run.beginning, named=run.named, snapshot=snapshot_of(run.before))
 
@@ -150,6 +154,7 @@ async def _write(run: Run, rlm: RLMGraph, cell: str | None) -> None:
     from rlm_graph.state import marked
 
     values = {**run.before, "answer": None, "typed_answer": None, "last_question": False, "status": "running"}
+    values |= {name: blank for name, blank in _OF_ANSWER.items() if name in values}
     node = "truncate_observation"
     if cell is not None:
         node = "generate_code"

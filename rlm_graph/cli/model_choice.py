@@ -38,11 +38,12 @@ OLLAMA_TIMEOUT_S = 0.3
 
 SERVER_TIMEOUT_S = 10.0
 
-_OPENAI = ("gpt-4.1", "gpt-4.1-mini")
-_OTHERS = (
+DEFAULTS = (
+    ("OPENAI_API_KEY", "langchain_openai", "openai:gpt-4.1", "openai:gpt-4.1-mini"),
     ("ANTHROPIC_API_KEY", "langchain_anthropic", "anthropic:claude-sonnet-4-5", "anthropic:claude-haiku-4-5"),
     ("GOOGLE_API_KEY", "langchain_google_genai", "google_genai:gemini-2.5-pro", "google_genai:gemini-2.5-flash"),
 )
+"""Root model and sub-model where a key is set and LangChain's package for the provider is installed."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Choice:
         if self.by == "ollama":
             from langchain.chat_models import init_chat_model
 
-            address = _ollama_address(_variable("OLLAMA_HOST"))
+            address = _ollama_address(variable("OLLAMA_HOST"))
             name = self.name.removeprefix("ollama:")
             return init_chat_model(name, model_provider="openai", base_url=f"{address}/v1", api_key="ollama")
         return None
@@ -97,7 +98,7 @@ def choose_models(model: str | None, sub_model: str | None, *, offline: bool) ->
             raise ConfigError("--offline is without a model: leave out --model and --sub-model")
         return _rules("--offline")
     choice = _root_choice(model)
-    if sub := sub_model or _variable("RLM_GRAPH_SUB_MODEL"):
+    if sub := sub_model or variable("RLM_GRAPH_SUB_MODEL"):
         return replace(choice, sub_name=sub)
     return choice
 
@@ -118,13 +119,13 @@ def choose_again(before: Choice, model: str | None, sub_model: str | None, *, of
 def _root_choice(model: str | None) -> Choice:
     if model is not None:
         return Choice(model, model, "--model")
-    if named := _variable("RLM_GRAPH_MODEL"):
+    if named := variable("RLM_GRAPH_MODEL"):
         return Choice(named, named, "RLM_GRAPH_MODEL is set")
-    if _variable("OPENAI_API_KEY") or _variable("OPENAI_BASE_URL"):
+    if variable("OPENAI_API_KEY") or variable("OPENAI_BASE_URL"):
         return _openai()
     notes: list[str] = []
-    for key, package, name, sub_name in _OTHERS:
-        if not _variable(key):
+    for key, package, name, sub_name in DEFAULTS[1:]:
+        if not variable(key):
             continue
         if find_spec(package):
             return Choice(name, sub_name, f"{key} is set", notes=tuple(notes))
@@ -136,20 +137,24 @@ def _root_choice(model: str | None) -> Choice:
 
 
 def _openai() -> Choice:
-    base_url = _variable("OPENAI_BASE_URL")
+    base_url = variable("OPENAI_BASE_URL")
     why = f"OPENAI_BASE_URL is {base_url}" if base_url else "OPENAI_API_KEY is set"
-    if named := _variable("OPENAI_MODEL"):
+    if named := variable("OPENAI_MODEL"):
         return Choice(f"openai:{named}", f"openai:{named}", f"{why}, OPENAI_MODEL too")
     if not base_url:
-        return Choice(f"openai:{_OPENAI[0]}", f"openai:{_OPENAI[1]}", why)
-    first = f"openai:{_first_model(base_url)}"
+        return Choice(*DEFAULTS[0][2:], why)
+    first = f"openai:{served_models(base_url)[0]}"
     return Choice(first, first, f"the first model of {base_url}")
 
 
-def _first_model(base_url: str) -> str:
-    """The first model that a server lists."""
+def served_models(base_url: str) -> list[str]:
+    """The models that a server which speaks OpenAI's API lists; at least one.
+
+    Raises:
+        ModelError: one of its kinds; the server cannot be asked, or lists none.
+    """
     instead = "name a model with --model openai:NAME"
-    key = _variable("OPENAI_API_KEY")
+    key = variable("OPENAI_API_KEY")
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         listed = _get_json(f"{base_url.rstrip('/')}/models", SERVER_TIMEOUT_S, headers)
@@ -165,21 +170,27 @@ def _first_model(base_url: str) -> str:
     names = _names(listed, "data", "id")
     if not names:
         raise UnknownModelError(f"{base_url} lists no models; {instead}")
-    return names[0]
+    return names
 
 
 def _ollama() -> Choice | None:
     """The model that was pulled last into an Ollama that runs; None if there is none."""
-    try:
-        address = _ollama_address(_variable("OLLAMA_HOST"))
-        listed = _get_json(f"{address}/api/tags", OLLAMA_TIMEOUT_S, {})
-    except (OSError, HTTPException, ValueError):
-        return None  # no Ollama there, which is what most machines have
-    names = [name for name in _names(listed, "models", "name") if "embed" not in name]
+    address, names = ollama_models()
     if not names:
         return None
     name = f"ollama:{names[0]}"
     return Choice(name, name, f"Ollama runs at {address}", by="ollama")
+
+
+def ollama_models() -> tuple[str, list[str]]:
+    """Where Ollama would run, and the models that it has, the one that was pulled last first; none if it does not."""
+    address = ""
+    try:
+        address = _ollama_address(variable("OLLAMA_HOST"))
+        listed = _get_json(f"{address}/api/tags", OLLAMA_TIMEOUT_S, {})
+    except (OSError, HTTPException, ValueError):
+        return address, []  # no Ollama there, which is what most machines have
+    return address, [name for name in _names(listed, "models", "name") if "embed" not in name]
 
 
 def _ollama_address(host: str) -> str:
@@ -212,5 +223,6 @@ def _names(listed: Any, of: str, name: str) -> list[str]:
     return [each for each in found if isinstance(each, str) and each]
 
 
-def _variable(name: str) -> str:
+def variable(name: str) -> str:
+    """A variable of the environment; empty where it is not set."""
     return os.environ.get(name, "").strip()

@@ -163,7 +163,7 @@ class Progress:
         parts += [
             counted(number, noun) for number, noun in ((self._sub_calls, "sub-call"), (tokens, "token")) if number
         ]
-        return ", ".join([*parts, *self._money(), _duration(self.elapsed_s)])
+        return ", ".join([*parts, *self._money(), duration(self.elapsed_s)])
 
     # Lines that stay
 
@@ -182,7 +182,7 @@ class Progress:
             parts.append(turn.error)
         elif turn.lines:
             parts.append(f"printed {counted(turn.printed_chars, 'character')}")
-        parts.append(_duration(time.monotonic() - turn.started))
+        parts.append(duration(time.monotonic() - turn.started))
         self._say(f"{self._place(turn)}: {', '.join(parts)}")
 
     def _show(self, title: str, text: str) -> None:
@@ -218,7 +218,7 @@ class Progress:
                 running = turn.sub_calls - turn.sub_calls_done
                 doing.append(f"sub-calls: {turn.sub_calls_done:,} done, {running:,} running")
         tokens = f"{self._spent['input_tokens']:,} tokens in, {self._spent['output_tokens']:,} out"
-        spent = [tokens, *self._money(), _duration(self.elapsed_s)]
+        spent = [tokens, *self._money(), duration(self.elapsed_s)]
         self._spinner.update(text=Text(" · ".join(doing), no_wrap=True, overflow="ellipsis"))
         return Group(self._spinner, Text("  " + " · ".join(spent), "dim", no_wrap=True, overflow="ellipsis"))
 
@@ -240,5 +240,6 @@ def _last_line(error: str) -> str:
     return lines[-1] if len(lines[-1]) <= ERROR_CHARS else lines[-1][:ERROR_CHARS] + "..."
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`8.2 s`, `5 min 12 s`."""
     return f"{seconds:.1f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import re
 from collections.abc import Sequence
 
 from rlm_graph.blocking import run_blocking
 from rlm_graph.cli.ending import INTERRUPTED
 from rlm_graph.cli.person import is_there
-from rlm_graph.cli.run_names import shown_status
+from rlm_graph.cli.run_names import shown_status, unknown_run
 from rlm_graph.cli.screen import Screen, counted, size, write_json
 from rlm_graph.cli.storage import Storage
 from rlm_graph.context.sweep import SAFE_AGE_S, Swept
@@ -21,13 +23,15 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 def rm(names: Sequence[str], *, yes: bool, store: str | None, database: str | None, as_json: bool) -> int:
     """Remove runs, and return the exit code.
 
+    Among the names there may be patterns, such as `questions.*`.
+
     Raises:
         RunNotFoundError: there is no run of one of these names; none is removed.
         RunBusyError: somebody carries one of them out; none is removed.
     """
     screen = Screen()
-    names = list(dict.fromkeys(names))
     with Storage(store, database) as storage:
+        names = _matching(names, storage)
         found = [storage.find(name) for name in names]
         for name in names:
             storage.refuse_busy(name)
@@ -55,7 +59,7 @@ def gc(*, older_than: str, dry_run: bool, store: str | None, database: str | Non
     """
     screen, older_than_s = Screen(), seconds(older_than)
     with Storage(store, database) as storage:
-        contexts, snapshots = (storage.journal.references(kind) for kind in ("context", "snapshot"))
+        contexts, snapshots = storage.journal.references("context"), _kept_snapshots(storage)
         freed = storage.contexts.sweep(contexts, snapshots, older_than_s=older_than_s, dry=dry_run)
     _warn(freed, screen)
     if as_json:
@@ -74,6 +78,7 @@ def remove_runs(storage: Storage, names: Sequence[str]) -> Swept:
     """
     journal = storage.journal
     contexts, snapshots = _referred(journal, names, "context"), _referred(journal, names, "snapshot")
+    snapshots |= storage.contexts.snapshots_over(journal.unsettled(names), besides=snapshots)
     with storage.clear_errors():
         for name in names:
             run_blocking(storage.checkpoints.adelete_thread(name))
@@ -85,10 +90,32 @@ def remove_runs(storage: Storage, names: Sequence[str]) -> Swept:
         contexts,
         snapshots,
         kept_contexts=journal.references("context"),
-        kept_snapshots=journal.references("snapshot"),
+        kept_snapshots=_kept_snapshots(storage),
         contexts_older_than_s=0 if is_local else SAFE_AGE_S,
         snapshots_older_than_s=0 if is_local and not someone_runs_cells else SAFE_AGE_S,
     )
+
+
+def _kept_snapshots(storage: Storage) -> set[str]:
+    """What runs refer to, and what those may have put last that go on, or were killed."""
+    snapshots = storage.journal.references("snapshot")
+    return snapshots | storage.contexts.snapshots_over(storage.journal.unsettled(), besides=snapshots)
+
+
+def _matching(names: Sequence[str], storage: Storage) -> list[str]:
+    """The names, with those of runs in the place of patterns; no name has `*`, `?` or `[` in it.
+
+    Raises:
+        RunNotFoundError: nothing matches a pattern.
+    """
+    found: dict[str, None] = {}
+    known = [run.name for run in storage.journal.runs()] if any(map(glob.has_magic, names)) else []
+    for name in names:
+        matching = fnmatch.filter(known, name) if glob.has_magic(name) else [name]
+        if not matching:
+            raise unknown_run(name, known, storage.journal.name)
+        found |= dict.fromkeys(matching)
+    return list(found)
 
 
 def _warn(freed: Swept, screen: Screen) -> None:

@@ -12,6 +12,7 @@ from rlm_graph.blocking import run_blocking
 from rlm_graph.cli.beginning import Beginning
 from rlm_graph.cli.ending import WayOn
 from rlm_graph.cli.model_choice import choose_again
+from rlm_graph.cli.run_names import FINISHED
 from rlm_graph.cli.screen import Output, Screen, counted
 from rlm_graph.cli.storage import Storage
 from rlm_graph.context import ContextRef
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from rlm_graph.cli.carrying import Run
     from rlm_graph.cli.person import Decided
     from rlm_graph.graph import RLMGraph
-
-FINISHED = ("complete", "out_of_iterations", "out_of_budget", "no_answer")
-"""Statuses of a state in which the run has come to its end."""
 
 _UNLIMITED_AT_ZERO = frozenset(
     ("max_input_tokens", "max_output_tokens", "max_usd", "max_seconds", "max_errors_in_a_row", "approve_above_usd")
@@ -77,7 +75,7 @@ def resume(
         is_finished = is_begun and before.get("status") in FINISHED
         if decided and (is_finished or found.status != "waiting"):
             raise ConfigError(f"--answer, --approve, --reject: run {name!r} waits for nobody")
-        if is_finished and not _is_raised(before, config):
+        if is_finished and not is_raised(before, config):
             return tell_result(run, before, 0.0)
         screen.say(f"model: {choice}")
         check_storage(storage, name, {"context": storage.contexts.open(beginning.context).to_state(), **before})
@@ -85,7 +83,7 @@ def resume(
         if not output.quiet:
             screen.say(_where(before), style="dim")
         if is_finished:
-            run_blocking(_go_back(run, rlm))
+            run_blocking(go_back(run, rlm))
         question: dict[str, Any] = {"query": beginning.question}
         if not before:  # it was stopped before its first checkpoint
             question["context"] = storage.contexts.open(beginning.context)
@@ -100,7 +98,7 @@ def _where(before: Mapping[str, Any]) -> str:
     return f"after {', '.join(done)}"
 
 
-def _is_raised(before: Mapping[str, Any], config: Any) -> bool:
+def is_raised(before: Mapping[str, Any], config: Any) -> bool:
     """Whether the limit that a run has come to is higher now."""
     if before["status"] == "complete":
         return False
@@ -134,7 +132,7 @@ def snapshot_of(state: Mapping[str, Any]) -> str | None:
     return repl if is_sha256(repl) else None
 
 
-async def _go_back(run: Run, rlm: RLMGraph) -> None:
+async def go_back(run: Run, rlm: RLMGraph) -> None:
     """Back to before the last question, with all that was spent since."""
     async for state in rlm.aget_state_history(run.thread):
         if state.next == ("generate_code",) and not state.values["last_question"]:

@@ -15,6 +15,9 @@ from rlm_graph.errors import ConfigError, RunNotFoundError
 if TYPE_CHECKING:
     from rlm_graph.journal import Run
 
+FINISHED = ("complete", "out_of_iterations", "out_of_budget", "no_answer")
+"""Statuses of a state in which the run has come to its end."""
+
 MAX_CHARS = 100
 
 MANY = 20

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from rlm_graph.cli.run_names import shown_status
-from rlm_graph.cli.screen import Screen, money, printable, size, terminal, terminal_columns, write_answer, write_json
+from rlm_graph.cli.run_names import FINISHED, shown_status
+from rlm_graph.cli.screen import (
+    Screen,
+    cut,
+    money,
+    printable,
+    size,
+    terminal,
+    terminal_columns,
+    write_answer,
+    write_json,
+)
 from rlm_graph.cli.storage import Storage
 
 if TYPE_CHECKING:
@@ -78,7 +88,7 @@ def listed(storage: Storage) -> list[Listed]:
     from rlm_graph.journal.runs import counted
 
     known = storage.journal.runs()
-    unfinished = [run.name for run in known if run.alive or run.status in (None, "running", "waiting", "failed")]
+    unfinished = [run.name for run in known if run.alive or run.status not in FINISHED]
     figures = storage.journal.read(lambda connection: counted(connection, unfinished)) if unfinished else {}
     found = []
     for run in known:
@@ -106,9 +116,9 @@ def table(found: Sequence[Listed], columns: int | None) -> Text:
         line = _line(row, widths, _COLOURS.get(row[1], "yellow"))
         question = printable(" ".join((one.run.question or "").split()))
         if is_beside:
-            lines.append(line + Text(f"  {_cut(question, left)}"))
+            lines.append(line + Text(f"  {cut(question, left)}"))
         else:
-            lines += [line, Text(f"  {_cut(question, (columns or 0) - 2)}", "dim")]
+            lines += [line, Text(f"  {cut(question, (columns or 0) - 2)}", "dim")]
     for line in lines:
         line.rstrip()
     return Text("\n").join(lines)
@@ -121,10 +131,6 @@ def _line(row: Sequence[str], widths: Sequence[int], status_style: str = "") -> 
     ]
     cells[1].stylize(status_style)
     return Text("  ").join(cells)
-
-
-def _cut(text: str, columns: int | None) -> str:
-    return text if columns is None or len(text) <= columns else text[: columns - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _ago(seconds: float) -> str:

@@ -124,6 +124,11 @@ def size(number: int) -> str:
     return f"{rest:,.1f} GB"
 
 
+def cut(text: str, columns: int | None) -> str:
+    """Text of at most so many characters, with a mark where it was cut; None: all of it."""
+    return text if columns is None or len(text) <= columns else text[: columns - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def terminal_columns() -> int | None:
     """Columns of the terminal that stdout is; None where it is none."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()

@@ -194,6 +194,12 @@ SETTINGS = (
         "Give the code `ask_user(question)`, which interrupts the run until a person answers.",
     ),
     Setting(
+        "citations",
+        False,
+        "true or false",
+        "Ask for evidence with the answer: exact quotations, which are looked up in the context; the result has where.",
+    ),
+    Setting(
         "sandbox_timeout",
         120.0,
         "above 0 and up to 86,400",
@@ -234,6 +240,12 @@ def settings_as_options(*, with_defaults: bool) -> Callable[[Callable[..., int]]
         return command
 
     return decorate
+
+
+def changed(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Those that are not as they are by default."""
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    return {name: value for name, value in settings.items() if value != defaults[name]}
 
 
 def as_words(settings: Mapping[str, Value]) -> list[str]:

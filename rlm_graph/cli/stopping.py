@@ -37,6 +37,11 @@ class Stopping:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether a signal came."""
+        return self._signal is not None
+
     def raise_signal(self) -> NoReturn:
         """Raise what the signal would have raised at once, now that the run has stopped."""
         raise Terminated if self._signal == signal.SIGTERM else KeyboardInterrupt

@@ -64,6 +64,11 @@ class Storage:
         self.journal.close()
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing has been kept here yet: the journal is a file, and not there."""
+        return isinstance(self.home.journal, Path) and not self.home.journal.exists()
+
+    @property
     def checkpoints(self) -> BaseCheckpointSaver[Any]:
         """LangGraph's checkpointer, for use in `run_blocking`."""
         if self._saver is None:
@@ -168,6 +173,30 @@ class Storage:
 
         for session in self.journal.read(lambda connection: claims.living(connection, run)):
             raise claims.busy(session)
+
+    def paid(self, run: str) -> dict[str, Any]:
+        """What a run has taken, by the names of a state's channels: with a step that was cut off, unlike its state."""
+        import sqlalchemy as sa
+
+        from rlm_graph.journal.runs import counted
+        from rlm_graph.journal.schema import entries
+
+        def work(connection: Connection) -> dict[str, Any]:
+            figures = counted(connection, [run]).get(run)
+            if figures is None:
+                return {}
+            sums = [sa.func.sum(entries.c[name]) for name in ("requests", "input_tokens", "output_tokens")]
+            row = connection.execute(sa.select(*sums).where(entries.c.run == run)).one()
+            return {
+                "iterations": figures.iterations,
+                "sub_calls": figures.sub_calls,
+                "requests": int(row[0]),
+                "total_input_tokens": int(row[1]),
+                "total_output_tokens": int(row[2]),
+                "cost_usd": figures.cost_usd,
+            }
+
+        return self.journal.read(work)
 
     def values(self, run: str) -> dict[str, Any] | None:
         """The last state of a run, without its messages; None where there is no checkpoint."""

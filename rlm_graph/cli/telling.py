@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,12 @@ _REPORTED = (
 )
 
 
+IF_ASKED_FOR = ("structured_response", "citations", "evidence_problems")
+
+SHOWN_CHARS = 200
+"""Characters of a citation that stderr shows."""
+
+
 def tell_result(run: Run, result: Mapping[str, Any], elapsed_s: float) -> int:
     """Tell a run's end, and return the exit code.
 
@@ -51,12 +58,28 @@ def tell_result(run: Run, result: Mapping[str, Any], elapsed_s: float) -> int:
         if run.output.as_json:
             write_json({**_report(run, result, elapsed_s), **(run.way_on.told() if ran_out else {"run": run.name})})
         else:
-            write_answer(result["answer"])
+            is_typed = run.beginning.schema is not None
+            write_answer(json.dumps(result["structured_response"]) if is_typed else result["answer"])
+            _tell_citations(run, result)
     except BrokenPipeError:
         _forget(run, result)
         raise
     _forget(run, result)
     return 0
+
+
+def _tell_citations(run: Run, result: Mapping[str, Any]) -> None:
+    """Say on stderr what the answer rests on."""
+    citations = result.get("citations") or []
+    for number, one in enumerate(citations, 1):
+        more = f" ({one['occurrences']:,} times)" if one["occurrences"] > 1 else ""
+        text = " ".join(one["text"].split())
+        where = f"{one['document'] if one['name'] is None else one['name']}, {one['start']}-{one['end']}{more}"
+        run.screen.say(f"[{number}] {where}: {text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + '...'}")
+    if run.config.citations and not citations:
+        run.screen.say("no citations: the answer came without evidence")
+    for problem in result.get("evidence_problems") or []:
+        run.screen.problem("warning", f"evidence left out: {problem}")
 
 
 def _forget(run: Run, result: Mapping[str, Any]) -> None:
@@ -77,6 +100,7 @@ def _report(run: Run, result: Mapping[str, Any], elapsed_s: float) -> dict[str, 
     context = run.storage.contexts.open(run.beginning.context)
     return {
         **{name: result[name] for name in _REPORTED},
+        **{name: result[name] for name in IF_ASKED_FOR if name in result},
         "model": run.beginning.models.name,
         "sub_model": run.beginning.models.sub_name,
         "elapsed_s": round(elapsed_s, 3),
