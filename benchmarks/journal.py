@@ -22,7 +22,12 @@ from pathlib import Path
 from rlm_graph.journal import Entry, Journal, Key, Session
 
 ANSWER = Entry(
-    "an answer of a usual length " * 20, model="gpt-4.1-mini", requests=1, input_tokens=900, output_tokens=150
+    "an answer of a usual length " * 20,
+    model="gpt-4.1-mini",
+    requests=1,
+    input_tokens=900,
+    output_tokens=150,
+    prompt="a prompt of a usual length, some lines of the context: " * 60,
 )
 BYTES_OF_A_COMMIT = 4 * 4096  # pages that one answer changes, as SQLite writes them
 

@@ -1,7 +1,7 @@
 """200 sub-calls of 100 ms in loops as models write them, concurrency 32: how near to a batch.
 
     make bench        # or: python benchmarks/run_ahead.py [--peer-python .venv-rlms/bin/python]
-                      #        [--other-python PYTHON]   # one with `recursive-llm`; beside `rlms` it cannot be
+                      #        [--other-python .venv-recursive-llm/bin/python]   # both are named `rlm`
 
 Ideal is calls x latency / concurrency; at most 1.5 times it is wanted. The root model is scripted, so that everybody
 runs the same cells. The server is a process of its own on this machine. The others run one call after the other.
@@ -43,7 +43,7 @@ i = 0
 while i < len(parts):
     start = i * 20
     out[i] = llm_query(f"part {i}: {text[start:start + 20]}")
-    i += 1
+    i = i + 1  # recursive-llm's Python has no `+=`
 """,
 }
 
@@ -127,7 +127,9 @@ def measured(python: str, code: str, url: str) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", default=".venv-rlms/bin/python", help="a Python with `rlms` installed")
-    parser.add_argument("--other-python", default="", help="a Python with `recursive-llm` installed")
+    parser.add_argument(
+        "--other-python", default=".venv-recursive-llm/bin/python", help="a Python with `recursive-llm` installed"
+    )
     given = parser.parse_args()
     server = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -137,7 +139,7 @@ def main() -> None:
     contenders = {"rlm_graph": (sys.executable, OURS)}
     if Path(given.peer_python).exists():
         contenders["rlms"] = (given.peer_python, RLMS)
-    if given.other_python:
+    if Path(given.other_python).exists():
         contenders["recursive-llm"] = (given.other_python, OTHER)
     title = f"{CALLS} calls of {LATENCY_S * 1000:.0f} ms in a loop, concurrency {CONCURRENCY}"
     print(f"{title}: ideal {IDEAL_S:.2f} s; ours at most 1.5 times that")

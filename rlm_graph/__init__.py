@@ -15,8 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rlm_graph.agents import ChatRLM, LargeContextMiddleware, create_rlm_tool, rlm_sub_agent
     from rlm_graph.config import RLMConfig
     from rlm_graph.context import ContextRef, ContextStore, Document, load_context
+    from rlm_graph.context.roots import ContextRoots
     from rlm_graph.errors import (
         BudgetExceeded,
         ConfigError,
@@ -54,16 +56,22 @@ if TYPE_CHECKING:
     from rlm_graph.profiles import Profile, load_profile
     from rlm_graph.repl.executor import Executor, ExecutorFactory
     from rlm_graph.repl.process import ProcessExecutors
+    from rlm_graph.served_config import ServedConfig
+    from rlm_graph.state import Citation
+    from rlm_graph.story import read_story
     from rlm_graph.sub_models import SubModel
     from rlm_graph.wrapper import HistoryEntry, RLMResponse, RLMWrapper
 
 _HOMES = {
     "BudgetExceeded": "errors",
+    "ChatRLM": "agents",
+    "Citation": "state",
     "ConfigError": "errors",
     "ContextEmptyError": "errors",
     "ContextError": "errors",
     "ContextNotFoundError": "errors",
     "ContextRef": "context",
+    "ContextRoots": "context.roots",
     "ContextStore": "context",
     "ContextTypeError": "errors",
     "ContextUnreadableError": "errors",
@@ -74,6 +82,7 @@ _HOMES = {
     "Journal": "journal",
     "JournalError": "errors",
     "JournalVersionError": "errors",
+    "LargeContextMiddleware": "agents",
     "MaxIterationsExceeded": "errors",
     "MaxSubCallsExceeded": "errors",
     "MissingExtraError": "errors",
@@ -98,23 +107,30 @@ _HOMES = {
     "RunNotFoundError": "errors",
     "RunStopped": "errors",
     "SandboxTimeout": "errors",
+    "ServedConfig": "served_config",
     "SubModel": "sub_models",
     "ToolError": "errors",
     "UnknownModelError": "errors",
     "create_rlm": "graph",
+    "create_rlm_tool": "agents",
     "load_context": "context",
     "load_profile": "profiles",
+    "read_story": "story",
+    "rlm_sub_agent": "agents",
 }
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BudgetExceeded",
+    "ChatRLM",
+    "Citation",
     "ConfigError",
     "ContextEmptyError",
     "ContextError",
     "ContextNotFoundError",
     "ContextRef",
+    "ContextRoots",
     "ContextStore",
     "ContextTypeError",
     "ContextUnreadableError",
@@ -125,6 +141,7 @@ __all__ = [
     "Journal",
     "JournalError",
     "JournalVersionError",
+    "LargeContextMiddleware",
     "MaxIterationsExceeded",
     "MaxSubCallsExceeded",
     "MissingExtraError",
@@ -149,13 +166,17 @@ __all__ = [
     "RunNotFoundError",
     "RunStopped",
     "SandboxTimeout",
+    "ServedConfig",
     "SubModel",
     "ToolError",
     "UnknownModelError",
     "__version__",
     "create_rlm",
+    "create_rlm_tool",
     "load_context",
     "load_profile",
+    "read_story",
+    "rlm_sub_agent",
 ]
 
 

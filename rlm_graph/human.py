@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired
@@ -143,7 +144,9 @@ class Desk:
         interruption: Interruption = {"rlm_requests": list(self._open.values())}
         if self._error is not None:
             interruption["error"] = self._error
-        await self._answers.record(_round_key(self._rounds), Entry(json.dumps(interruption)))
+        asked_at = time.time()
+        entry = Entry(json.dumps(interruption), started_at=asked_at, ended_at=asked_at)
+        await self._answers.record(_round_key(self._rounds), entry)
         try:
             self._node.run(interrupt, interruption)
         except GraphBubbleUp as bubble:

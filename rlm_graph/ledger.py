@@ -153,6 +153,9 @@ class Ledger:
         Raises:
             BudgetExceeded: it does not fit, and no request is in flight that could give something back.
         """
+        if not (self.budgets.input_tokens or self.budgets.output_tokens or self.budgets.usd):
+            self._reserved.add(reserved)
+            return True
         kept = Reserved(0, 0, 0.0) if self.is_closing else self._kept
         for name, limit, spent, own, back in (
             (

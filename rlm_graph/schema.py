@@ -32,9 +32,9 @@ MAX_SCHEMA_CHARS = 100_000
 """Characters of a schema, as JSON."""
 
 CPU_SECONDS = 1.0
-"""Time of the processor that reading and checking one reply may take."""
+"""Time of the processor that reading and checking one reply may take, if nothing else is said."""
 
-_BOOT = "import sys; sys.path[:0] = {path!r}; from rlm_graph.schema_worker import main; main({cpu_seconds!r})"
+_BOOT = "import sys; sys.path[:0] = {path!r}; from rlm_graph.schema_worker import main; main()"
 
 
 class SchemaError(ValueError):
@@ -61,21 +61,22 @@ def check(schema: Mapping[str, Any]) -> None:
     Raises:
         SchemaError: it cannot be used.
     """
-    _asked(schema, None)
+    _asked(schema, None, CPU_SECONDS)
 
 
-def parse(text: str, schema: Mapping[str, Any]) -> Any:
+def parse(text: str, schema: Mapping[str, Any], *, cpu_seconds: float = CPU_SECONDS) -> Any:
     """The JSON value in a model's reply that fits the schema. Blocks for a few milliseconds.
 
     Args:
         text: The reply: the JSON alone, in a fence, or between other text.
         schema: A JSON Schema, which is read as Draft 2020-12. It may refer to parts of itself, not to others.
+        cpu_seconds: Time of the processor that it may take.
 
     Raises:
         MisfitError: there is no such value in it.
         SchemaError: the schema cannot be used.
     """
-    answer = _asked(schema, text)
+    answer = _asked(schema, text, cpu_seconds)
     if "value" not in answer:
         raise MisfitError(answer["problems"])
     return answer["value"]
@@ -129,14 +130,14 @@ async def ask_with_schema(
 # The process. -------------------------------------------------------------------------------------------------------
 
 
-def _asked(schema: Mapping[str, Any], reply: str | None) -> dict[str, Any]:
+def _asked(schema: Mapping[str, Any], reply: str | None, cpu_seconds: float) -> dict[str, Any]:
     try:
         text = json.dumps(schema)
     except (TypeError, ValueError, RecursionError) as error:
         raise SchemaError(f"the schema cannot be used: it is no JSON value ({error})") from error
     if len(text) > MAX_SCHEMA_CHARS:
         raise SchemaError(f"the schema cannot be used: {len(text):,} characters; {MAX_SCHEMA_CHARS:,} are allowed")
-    answer = _worker.ask(json.dumps({"schema": text, "reply": reply}).encode() + b"\n")
+    answer = _worker.ask({"schema": text, "reply": reply, "cpu_seconds": cpu_seconds})
     if "bad_schema" in answer:
         raise SchemaError(f"the schema cannot be used: {answer['bad_schema']}")
     return answer
@@ -150,12 +151,13 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._of_parent: subprocess.Popen[bytes] | None = None
 
-    def ask(self, line: bytes) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Its answer. A process that was ended from outside is replaced, once.
 
         Raises:
             SchemaError: the request takes too long, or ends the process in another way.
         """
+        line = json.dumps(request).encode() + b"\n"
         with self._lock:
             for _ in range(2):
                 if self._process is None:
@@ -166,7 +168,7 @@ class _Worker:
                 status = self._ended()
                 if status == -signal.SIGPROF:
                     raise SchemaError(
-                        f"the schema cannot be used: checking a reply took more than {CPU_SECONDS:g} s; "
+                        f"the schema cannot be used: checking a reply took more than {request['cpu_seconds']:g} s; "
                         f"make it simpler (its patterns above all)"
                     )
         raise SchemaError(f"the schema cannot be used: checking a reply ended its process (status {status})")
@@ -214,7 +216,7 @@ def _started() -> subprocess.Popen[bytes]:
     path = [root, *(entry for entry in sys.path if entry and entry != root)]
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-P", "-s", "-c", _BOOT.format(path=path, cpu_seconds=CPU_SECONDS)],
+        [sys.executable, "-P", "-s", "-c", _BOOT.format(path=path)],
         env={**kept, "LC_ALL": "C.UTF-8"},  # no keys
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

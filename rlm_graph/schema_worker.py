@@ -56,19 +56,19 @@ class BadSchemaError(ValueError):
     """The schema cannot be used."""
 
 
-def main(cpu_seconds: float) -> None:
+def main() -> None:
     """Answer requests, a line of JSON each, until there are no more.
 
-    Args:
-        cpu_seconds: Time of the processor that one request may take. At its end the process ends, by SIGPROF.
+    `cpu_seconds` of a request is the time of the processor that it may take. At its end the process ends, by SIGPROF.
     """
     with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     for line in sys.stdin.buffer:
+        request = json.loads(line)
         # The kernel ends the process, whatever its Python is busy with.
-        signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-        answer = json.dumps(judged(**json.loads(line)))
+        signal.setitimer(signal.ITIMER_PROF, request.pop("cpu_seconds"))
+        answer = json.dumps(judged(**request))
         signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.write(answer + "\n")
         sys.stdout.flush()

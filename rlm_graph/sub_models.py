@@ -12,6 +12,7 @@ from rlm_graph.config import RLMConfig
 from rlm_graph.errors import ConfigError
 from rlm_graph.models import Model, model_name, resolve_model
 from rlm_graph.prices import Price
+from rlm_graph.served_config import ServedConfig
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class SubModels:
         named: Those with a name of the user's.
         root: The root model, which the code may ask too, under the name that it has itself.
         prices: The caller's own prices, by the models' own names.
+        offered: Those that the settings of a run may choose in place of `root` and `default`, by name.
 
     Raises:
         ConfigError: a name or a value of `named` is not allowed.
@@ -65,6 +67,7 @@ class SubModels:
         root: BaseChatModel,
         named: Mapping[str, str | BaseChatModel | SubModel] | None,
         prices: Mapping[str, Price],
+        offered: Mapping[str, BaseChatModel] | None = None,
     ) -> None:
         self._specs: dict[str, SubModel] = {}
         for name, given in (named or {}).items():
@@ -79,6 +82,7 @@ class SubModels:
             self._specs[name] = spec
         self._default = default
         self._root = root
+        self._offered = offered or {}
         self._chat_models = {name: resolve_model(spec.model) for name, spec in self._specs.items()}
         own = {model_name(self._chat_models[name]): spec.price for name, spec in self._specs.items() if spec.price}
         self.prices: dict[str, Price] = {**own, **prices}
@@ -86,17 +90,36 @@ class SubModels:
 
         self._made: dict[tuple[object, ...], Model] = {}  # by settings: they learn what their servers refuse
 
-    @property
-    def default(self) -> BaseChatModel:
-        """The sub-model: root model of the children too."""
-        return self._default
+    def root(self, settings: RLMConfig) -> BaseChatModel:
+        """The root model.
+
+        Raises:
+            ConfigError: the settings choose one that is not offered.
+        """
+        return self._chosen("root_model", settings, self._root)
+
+    def default(self, settings: RLMConfig) -> BaseChatModel:
+        """The sub-model: root model of the children too.
+
+        Raises:
+            ConfigError: the settings choose one that is not offered.
+        """
+        return self._chosen("sub_model", settings, self._default)
+
+    def _chosen(self, setting: str, settings: RLMConfig, own: BaseChatModel) -> BaseChatModel:
+        name = getattr(settings, setting) if isinstance(settings, ServedConfig) else ""
+        if name and name not in self._offered:
+            offered = ", ".join(self._offered) or "none"
+            raise ConfigError(f"{setting}: {name!r} is not allowed: must be one of those offered, which are {offered}")
+        return self._offered[name] if name else own
 
     def askable(self, settings: RLMConfig) -> dict[str, Askable]:
         """By name; the first is asked where the code names none."""
-        found = {model_name(self._default): Askable(self._model(self._default, settings))}
+        default, root = self.default(settings), self.root(settings)
+        found = {model_name(default): Askable(self._model(default, settings))}
         for name, spec in self._specs.items():
             found[name] = Askable(self._model(self._chat_models[name], settings, spec), spec.max_concurrency)
-        found.setdefault(model_name(self._root), Askable(self._model(self._root, settings)))
+        found.setdefault(model_name(root), Askable(self._model(root, settings)))
         return found
 
     def lines(self, settings: RLMConfig) -> tuple[prompts.ModelLine, ...]:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlm_graph.parser import Reply, TypedAnswer, parse_reply, typed_answer_cell, typed_answer_text
+from rlm_graph.parser import (
+    Reply,
+    TypedAnswer,
+    parse_reply,
+    typed_answer_cell,
+    typed_answer_text,
+    typed_answer_value,
+)
 
 CODE = "x = 1\nprint(x)"
 
@@ -123,6 +130,42 @@ def test_final_var_always_names_a_variable() -> None:
     """Whatever quotes are around it."""
     for text in ("result", '"result"', "'result'", "`result`"):
         assert typed_answer_cell(TypedAnswer("FINAL_VAR", text), frozenset()) == "FINAL_VAR('result')"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cell"),
+    [
+        ("'a', evidence=['quoted']", True),
+        ("result, evidence=[(0, 1, 5)]", True),
+        ("result, evidence=[context[0], result]", True),
+        ("'a', evidence=[unknown]", False),
+        ("'a', evidence=[print('x')]", False),
+        ("the evidence = what they said", False),
+        ("evidence == proof", False),
+    ],
+)
+def test_a_typed_answer_with_evidence_is_submitted_by_a_cell(text: str, is_cell: bool) -> None:
+    """Where it names nothing that is not there: prose stays prose."""
+    cell = typed_answer_cell(TypedAnswer("FINAL", text), frozenset({"result"}))
+    assert cell == (f"FINAL({text})" if is_cell else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{'a': (1, None, True)}", '{"a": [1, null, true]}'),
+        ('{"a": true}', '{"a": true}'),
+        ("None", "null"),
+        ("'text'", "text"),
+        ("some text", "some text"),
+        ("{1, 2}", "{1, 2}"),
+        ("1e999", "1e999"),
+        ("[" * 5000, "[" * 5000),
+    ],
+)
+def test_a_typed_value_is_read_as_python_or_as_json(text: str, value: str) -> None:
+    """As JSON, if it is Python; else as it stands."""
+    assert typed_answer_value(TypedAnswer("FINAL", text)) == value
 
 
 def test_quotes_around_a_typed_answer_are_dropped() -> None:

@@ -243,7 +243,8 @@ def test_the_functions_of_the_repl_lead_nowhere() -> None:
     host, alarm = types.SimpleNamespace(), types.SimpleNamespace()
     real = worker.Repl(context="text", index=ContextIndex("text"), host=host, alarm=alarm)  # type: ignore[arg-type]
     tools, history = [{"name": "search", "parameters": ["text"], "doc": "Find it."}], [{"role": "ai", "content": "x"}]
-    real.offer({"tools": tools, "ask_user": True, "history": history, "seed": None})
+    asked = {"typed": True, "citations": True}
+    real.offer({"tools": tools, "ask_user": True, "history": history, "seed": None, **asked})
     builtins = real._namespace["__builtins__"]
     errors = {f"an {error.__name__}": error("why") for error in CALL_ERRORS}
     names = [*real._functions, *real._offered, *(error.__name__ for error in CALL_ERRORS)]

@@ -51,7 +51,7 @@ def surroundings(serve: Callable[..., ScriptedServer], tmp_path: Path) -> dict[s
 def test_there_is_something_to_test() -> None:
     """The blocks are found."""
     assert len(blocks("python")) == 5
-    assert len(blocks("sh")) == 2
+    assert len(blocks("sh")) == 3
     assert (len(blocks("python", DURABILITY)), len(blocks("sh", DURABILITY))) == (1, 3)
 
 
@@ -66,16 +66,25 @@ def test_python_blocks_run(surroundings: dict[str, str], tmp_path: Path, number:
     assert number == 4 or b"an answer about" in ran.stdout
 
 
+def test_the_first_commands_run_without_a_key(surroundings: dict[str, str], tmp_path: Path) -> None:
+    """And leave the page that the picture shows."""
+    keyless = {name: value for name, value in surroundings.items() if not name.startswith("OPENAI_")}
+    ran = subprocess.run(["bash", "-ec", blocks("sh")[0]], env=keyless, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "pay" in ran.stdout
+    assert "Which service logged the most ERROR lines?" in (tmp_path / "first.html").read_text()
+
+
 @pytest.mark.parametrize("number", range(3))
 def test_shell_commands_run(surroundings: dict[str, str], tmp_path: Path, number: int) -> None:
     """With a key."""
-    command = blocks("sh")[0].splitlines()[number]
+    command = blocks("sh")[1].splitlines()[number]
     ran = subprocess.run(["bash", "-c", command], env=surroundings, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("an answer about")
 
 
-@pytest.mark.parametrize("commands", [blocks("sh")[1:], blocks("sh", DURABILITY)], ids=["README", "durability"])
+@pytest.mark.parametrize("commands", [blocks("sh")[2:], blocks("sh", DURABILITY)], ids=["README", "durability"])
 def test_commands_on_runs_run(
     surroundings: dict[str, str],
     tmp_path: Path,
@@ -110,7 +119,7 @@ def test_counting_questions_run_without_a_key(
     surroundings: dict[str, str], tmp_path: Path, number: int, answer: str
 ) -> None:
     """By rules, which say so."""
-    command = blocks("sh")[0].splitlines()[number]
+    command = blocks("sh")[1].splitlines()[number]
     keyless = {name: value for name, value in surroundings.items() if not name.startswith("OPENAI_")}
     ran = subprocess.run(["bash", "-c", command], env=keyless, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

@@ -432,6 +432,19 @@ def test_a_put_that_lasts_longer_than_sweeps_spare_fails_at_its_end(local: Conte
     assert not [path for path in own(local) if path.startswith("manifests/")]
 
 
+def test_snapshots_that_may_have_been_put_last_are_found(store: ContextStore) -> None:
+    """Those over a context that are not older than an hour before a time; not those that are known, nor the damaged."""
+    ref, other = store.put([LONG, "text"]), store.put([OTHER, "other"])
+    snapshot, known, damaged = (put_snapshot(store, root, ref, [1]) for root in (b"one", b"known", b"damaged"))
+    put_snapshot(store, b"of another", other, [1])
+    write(store, f"snapshots/{damaged[:2]}/{damaged}", b"something else")
+    now = time.time()
+    assert store.snapshots_over({ref.sha256: now}) == {snapshot, known}
+    assert store.snapshots_over({ref.sha256: now + HOUR / 2}, besides={known}) == {snapshot}
+    assert store.snapshots_over({ref.sha256: now + HOUR + 60, "0" * 64: 0.0}) == set()
+    assert store.snapshots_over({}) == set()
+
+
 def test_a_sweep_that_is_killed_leaves_a_store_that_works(local: ContextStore) -> None:
     """At whatever instant: what is kept opens, nothing refers to what is gone, and the next sweep does the rest."""
     code = (

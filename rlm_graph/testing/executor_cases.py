@@ -21,7 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from rlm_graph.context import ContextStore
-from rlm_graph.repl.executor import NO_FUNCTIONS, Call, Done, Executor, ExecutorFactory, Functions, Tool
+from rlm_graph.repl.executor import (
+    NO_FUNCTIONS,
+    Call,
+    Citation,
+    Done,
+    Evidence,
+    Executor,
+    ExecutorFactory,
+    Functions,
+    Tool,
+)
 from rlm_graph.repl.snapshot_store import SnapshotStore
 
 CONTEXT = ["first text", "second \ud800 text"]
@@ -417,6 +427,43 @@ async def answers_are_taken_in_every_form(repl: ReplUnderTest) -> None:
         assert (done.answer, done.error) == (answer, None)
 
 
+async def typed_answers_are_json(repl: ReplUnderTest) -> None:
+    """Where a value is wanted; what JSON does not have is the cell's error."""
+    typed = Functions(typed=True)
+    for code, answer in [
+        ("FINAL('a\\ud800')", '"a\ud800"'),
+        ("FINAL(None)", "null"),
+        ("FINAL({'k': (1, 2)})", '{"k": [1, 2]}'),
+        ("SUBMIT(a=1, b=2.5)", '{"a": 1, "b": 2.5}'),
+        ("answer['content'] = {1}\nanswer['ready'] = True", "[1]"),
+    ]:
+        done = await repl.run(code, functions=typed)
+        assert (done.answer, done.error) == (answer, None)
+    for code in ("FINAL(float('inf'))", "FINAL(print)", "v = []\nv.append(v)\nFINAL(v)"):
+        done = await repl.run(code, functions=typed)
+        assert done.answer is None
+        assert "must be a value that JSON has" in (done.error or "")
+    assert (await repl.run("FINAL('a')")).answer == "a"
+
+
+async def evidence_is_looked_up(repl: ReplUnderTest) -> None:
+    """Where citations are wanted: quotations and places, in the context as it was before any cell changed it."""
+    cited = Functions(citations=True)
+    code = "context.insert(0, 'made up')\nFINAL('a', evidence=['second \\ud800', (0, 6, 10), 'made up'])"
+    done = await repl.run(code, functions=cited)
+    assert (done.answer, done.error) == ("a", None)
+    assert done.evidence is not None
+    assert done.evidence.citations == (
+        Citation(1, None, 0, 8, "second \ud800"),
+        Citation(0, None, 6, 10, "text"),
+    )
+    (problem,) = done.evidence.problems
+    assert "'made up'" in problem
+    assert (await repl.run("FINAL('a')", functions=cited)).evidence is None
+    assert (await repl.run("FINAL('a', evidence=[])", functions=cited)).evidence == Evidence()
+    assert (await repl.run("FINAL('a', evidence=['text'])")).evidence is None
+
+
 async def an_answer_is_given_once(repl: ReplUnderTest) -> None:
     """The next question does not find the last one's."""
     assert (await repl.run("answer['content'] = 'a'\nanswer['ready'] = True")).answer == "a"
@@ -597,6 +644,8 @@ EXECUTOR_CASES: tuple[ExecutorCase, ...] = (
     a_restored_repl_has_the_runs_functions,
     what_is_drawn_at_random_depends_on_the_seed,
     answers_are_taken_in_every_form,
+    typed_answers_are_json,
+    evidence_is_looked_up,
     an_answer_is_given_once,
     names_of_the_host_come_back,
     a_cell_is_stopped_at_its_limit,
