@@ -406,17 +406,20 @@ def test_rm_removes_what_only_that_run_refers_to(cli: Cli, play: Play, text: str
 
 
 def test_what_others_may_be_about_to_use_is_left_for_gc(cli: Cli, play: Play, text: str, home: Path) -> None:
-    """While another run goes on, young snapshots stay, with what they need: it may have made the same."""
+    """Snapshots stay, with what they need, while another run over the same context has not ended: it may need them."""
     play(by_turn(CELL, ANSWER))
     cli(*ASK, text, "--run", "r")
     before = stored(home)
     hanging = play(Reply(hang=True))
-    with process(*ASK, text):
+    with process(*ASK, text, "--run", "other"):
         wait_until(lambda: hanging.count("root"))
         assert cli("rm", "r").err == "removed 1 run, 0 files, 0 B\n"
         assert stored(home) == before
     assert cli("gc", "--older-than", "0").code == 0
-    assert len(stored(home)) == 2  # the other run's context
+    assert stored(home) == before  # killed, it may go on
+    assert cli("rm", "other", "--yes").code == 0
+    assert cli("gc", "--older-than", "0").code == 0
+    assert stored(home) == []
 
 
 def test_gc_deletes_what_no_run_refers_to(cli: Cli, play: Play, text: str, home: Path) -> None:

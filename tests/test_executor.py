@@ -133,6 +133,8 @@ async def test_a_worker_that_is_killed_while_it_is_restored_is_restored_again(st
         os.kill(victim(other), signal.SIGKILL)
         assert await other.restore(saved.snapshot) == {}
         done = await other.run_cell("print(kept)", timeout_s=5)
+        if isinstance(done, Done) and done.killed:  # a worker can be restored before it hears that its zygote has died
+            done = await other.run_cell("print(kept)", timeout_s=5)
         assert isinstance(done, Done)
         assert done.stdout == "[7]\n"
         await other.close()

@@ -72,7 +72,8 @@ class ContextStore:
         root: a local folder, which is made when it is needed, or the URL of a place in an object store, for which
             fsspec has a driver (``s3://bucket/prefix``). Several hosts may use it at once.
         durable: flush each file and its name to the disk, so that a reference in a checkpoint outlives a power
-            failure. Only local folders need it.
+            failure: contexts before they are referred to, snapshots a fraction of a second later. Only local folders
+            need it.
 
     Raises:
         ConfigError: the URL cannot be one of a store.

@@ -9,8 +9,8 @@ hashes. The host stores both without looking into them. What a worker decodes de
 taken back only with the tag that this store's key gives it: whoever can write to the store, but has not the key,
 cannot hand a worker a state that no cell made.
 
-A cell does not wait until its snapshot is on the disk, which it is a few milliseconds later: a power failure in these
-can cost the variables that it has set.
+A cell does not wait until its snapshot is on the disk, which it is a fraction of a second later (`flusher.py`): a power
+failure until then can cost the variables that it has set. The end of the process costs nothing.
 
 The key is made with the first snapshot, by one of all who may be the first at once. Covered: processes over one local
 folder; hosts over one object store that knows conditional writes (S3: `If-None-Match`), or that refuses them: then each
