@@ -40,9 +40,7 @@ def emit(type_: EventType, iteration: int, text: str, *, verbose: bool = False, 
     The log says of sub-calls how large they were, not what was in them: their prompts hold pieces of the context.
     """
     preview = text[:PREVIEW_CHARS]
-    get_stream_writer()(
-        {"rlm_event": {"type": type_, "iteration": iteration, "preview": preview, "detail": detail}}
-    )
+    get_stream_writer()({"rlm_event": {"type": type_, "iteration": iteration, "preview": preview, "detail": detail}})
     level = logging.INFO if verbose else logging.DEBUG
     if logger.isEnabledFor(level):
         sizes = {name: value for name, value in detail.items() if isinstance(value, int | float)}
