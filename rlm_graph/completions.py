@@ -2,11 +2,11 @@
 
 A call through LangChain and OpenAI's client takes 4 ms of the processor, so a thousand sub-calls at once wait for each
 other. Here the chat model is asked once for the request that it would send, with a mark in place of the prompt; each
-call then puts its prompt there and posts the bytes. A plain answer is read here. Whatever else comes back (an error, a
-refusal, a page of HTML, no answer at all) is given to the same chat model as if its own client had received it: so what
-it says, and what it raises, is its own.
+call then puts its prompt there, or a conversation, and posts the bytes. A plain answer is read here. Whatever else
+comes back (an error, a refusal, a page of HTML, no answer at all) is given to the same chat model as if its own client
+had received it: so what it says, and what it raises, is its own.
 
-Covered: `ChatOpenAI` and `AzureChatOpenAI` as they are, asked with one text, by chat completions, not streamed.
+Covered: `ChatOpenAI` and `AzureChatOpenAI` as they are, asked with texts, by chat completions, not streamed.
 Not covered, and left to LangChain (`learn` gives None): subclasses; HTTP clients, proxies, socket options or callbacks
 of the user's; keys that are functions; tools, streams, answer formats and the Responses API.
 """
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import openai
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.runnables import RunnableConfig
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
@@ -45,7 +45,14 @@ from rlm_graph.connections import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+_KINDS: tuple[type[SystemMessage] | type[HumanMessage] | type[AIMessage], ...] = (
+    SystemMessage,
+    HumanMessage,
+    AIMessage,
+)
+"""Messages of which a conversation consists."""
 
 _from_json: Callable[[bytes], Any] = json.loads
 with contextlib.suppress(ImportError):
@@ -79,13 +86,19 @@ class Completions:
         self._replay = replay
         self._model_version = model_version
 
-    async def ask(self, prompt: str) -> AIMessage | None:
-        """The model's answer to a text; None if the server sends us elsewhere, where only the chat model would go.
+    def can_ask(self, messages: Sequence[BaseMessage]) -> bool:
+        """Whether all of them are texts, of kinds whose spelling is known, and nothing more."""
+        return bool(messages) and all(
+            _is_a_text(message) and message.type in self._request.spelt for message in messages
+        )
+
+    async def ask(self, messages: Sequence[BaseMessage]) -> AIMessage | None:
+        """The model's answer to a text or a conversation; None if the server sends us where only the chat model goes.
 
         It raises what the chat model raises.
         """
         request = self._request
-        body = b"%b%b%b" % (request.before, _to_json(prompt).encode(), request.after)
+        body = request.body(messages)
         head = b"%bcontent-length: %d\r\n\r\n" % (request.head, len(body))
         connections = await connections_to(request.server)
         came: Answer | ConnectionFailed
@@ -103,7 +116,7 @@ class Completions:
                 return reply
         token = _came.set(came)
         try:
-            return await self._replay.ainvoke([HumanMessage(prompt)], _UNHEARD)
+            return await self._replay.ainvoke(list(messages), _UNHEARD)
         finally:
             _came.reset(token)
 
@@ -118,18 +131,38 @@ async def learn(model: BaseChatModel) -> Completions | None:
     clients = {"root_async_client": copied, "async_client": copied.chat.completions}
     replay = changed(model, {**clients, "rate_limiter": None, "cache": False})
     mark = f"a prompt {uuid.uuid4().hex}"
+    captured = {kind: await _captured(replay, kind(mark)) for kind in _KINDS}
+    if captured[HumanMessage] is None:
+        return None
+    # In a thread: certificates are read from files.
+    request = await asyncio.to_thread(_taken_apart, captured[HumanMessage], mark, model)
+    if request is None:
+        return None
+    for kind, other in captured.items():
+        around = None if other is None else _around(other.content, mark)
+        if around is not None and (around[0], around[3]) == (request.before, request.after):
+            request.spelt[kind(mark).type] = around[1], around[2]
+    return Completions(request, replay, str(getattr(model, "model_version", "") or ""))
+
+
+async def _captured(replay: BaseChatModel, message: BaseMessage) -> Any:
+    """The request (httpx's) in which a message would be sent; None if it would not be."""
     token = _came.set(captured := _Captured())
     try:
-        await replay.ainvoke([HumanMessage(mark)], _UNHEARD)
+        await replay.ainvoke([message], _UNHEARD)
     except Exception as error:  # that nobody was asked; anything else, the call itself will meet again
         log.debug("asked for its request: %r", error)
     finally:
         _came.reset(token)
-    if captured.request is None:
-        return None
-    # In a thread: certificates are read from files.
-    request = await asyncio.to_thread(_taken_apart, captured.request, mark, model)
-    return None if request is None else Completions(request, replay, str(getattr(model, "model_version", "") or ""))
+    return captured.request
+
+
+def _is_a_text(message: BaseMessage) -> bool:
+    if type(message) is AIMessage:
+        has_more = bool(message.tool_calls or message.invalid_tool_calls or message.additional_kwargs)
+    else:
+        has_more = bool(message.additional_kwargs.keys() - {"rlm"})  # a mark of ours, which is not sent
+    return type(message) in _KINDS and type(message.content) is str and message.name is None and not has_more
 
 
 def _is_plain(model: Any, client: Any) -> bool:
@@ -166,29 +199,36 @@ def _is_of_openai(hook: Any) -> bool:
 
 @dataclass(frozen=True)
 class _Request:
-    """A request with a place for the prompt."""
+    """A request with a place for the messages."""
 
     server: Server
     head: bytes
     """Without its end: the length of the body."""
     before: bytes
     after: bytes
-    """The body before and after the prompt, which is JSON."""
+    """The body before and after the messages, which are JSON."""
     connect_s: float | None
     read_s: float | None
     keeps_open: bool
     """Whether the connection can have other requests."""
+    spelt: dict[str, tuple[bytes, bytes]]
+    """What stands before and after the text in a message, by LangChain's type of it."""
+
+    def body(self, messages: Sequence[BaseMessage]) -> bytes:
+        """The body with these messages."""
+        spelt = [(self.spelt[message.type], _to_json(message.content).encode()) for message in messages]
+        written = b",".join(b"%b%b%b" % (begin, text, end) for (begin, end), text in spelt)
+        return b"%b%b%b" % (self.before, written, self.after)
 
 
 def _taken_apart(request: Any, mark: str, model: Any) -> _Request | None:
     """The request that a chat model would send for a mark (httpx's); None if calls are not made like this."""
-    parts = request.content.split(_to_json(mark).encode())
-    sent = json.loads(request.content)
+    around, sent = _around(request.content, mark), json.loads(request.content)
     url, headers = request.url, request.headers.raw
     key = model.openai_api_key.get_secret_value() if model.openai_api_key else None
     shown = (request.headers.get("authorization"), request.headers.get("api-key"))
     if (
-        len(parts) != 2
+        around is None
         or request.method != "POST"
         or not url.path.endswith("/chat/completions")
         or sent.get("stream")
@@ -210,12 +250,30 @@ def _taken_apart(request: Any, mark: str, model: Any) -> _Request | None:
     return _Request(
         Server(url.host, url.port or (443 if tls else 80), tls),
         b"\r\n".join([*lines, b"accept-encoding: identity", b""]),
-        parts[0],
-        parts[1],
+        around[0],
+        around[3],
         timeouts.get("connect"),
         timeouts.get("read"),
         "close" not in request.headers.get("connection", "").lower(),
+        {},
     )
+
+
+def _around(body: bytes, mark: str) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """What stands around a message whose text is the mark: before it, in it before its text and behind it, behind it.
+
+    None if that is spelt in another way than is known here.
+    """
+    parts = body.split(_to_json(mark).encode())
+    begin, end = parts[0].rfind(b"[{") + 1, parts[-1].find(b"}]") + 1
+    if len(parts) != 2 or not begin or not end:
+        return None
+    before, after = parts[0][:begin], parts[1][end:]
+    try:
+        is_known = {**json.loads(body), "messages": []} == json.loads(before + after)
+    except ValueError:
+        return None
+    return (before, parts[0][begin:], parts[1][:end], after) if is_known else None
 
 
 def _is_proxied(scheme: str, host: str) -> bool:

@@ -29,14 +29,18 @@ _WRAPPED = (
 """Methods that instrumentation and recorders of requests wrap, by module and class."""
 
 
-def is_heard(config: RunnableConfig) -> bool:
-    """Whether somebody would notice that a sub-call is not made through LangChain and OpenAI's client.
+def is_heard(config: RunnableConfig, *, streams: bool = False) -> bool:
+    """Whether somebody would notice that a call is not made through LangChain and OpenAI's client.
 
     Covered: callbacks in the config and around the run, LangSmith, LangChain's debugging, and what wraps the methods on
     the way of a request to the network, as OpenTelemetry's instrumentations, respx and vcrpy do.
+
+    Args:
+        config: LangChain's, of the call.
+        streams: Whether a stream of messages would have the call, too, as it has the root model's, and no sub-call.
     """
     manager = AsyncCallbackManager.configure(config.get("callbacks"))
-    return any(not _is_deaf(handler) for handler in manager.handlers) or _is_anything_wrapped()
+    return any(streams or not _is_deaf(handler) for handler in manager.handlers) or _is_anything_wrapped()
 
 
 def _is_deaf(handler: Any) -> bool:

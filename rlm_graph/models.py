@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 from langchain_core.tools import BaseTool
@@ -194,11 +194,12 @@ class Model:
 
     async def _wire(self, messages: Sequence[BaseMessage]) -> Completions | None:
         """What sends such messages without LangChain; None where LangChain does."""
-        if self._options or self._has_rate_limiter or len(messages) != 1 or not _is_plain(messages[0]):
+        if self._options or self._has_rate_limiter:
             return None
         if self._asked_for.cache is not False and get_llm_cache() is not None:
             return None
-        return await self._learnt.completions()
+        wire = await self._learnt.completions()
+        return wire if wire is not None and wire.can_ask(messages) else None
 
     async def _request(
         self,
@@ -215,7 +216,7 @@ class Model:
                 reply = None
                 if wire is not None:
                     await attempt.begin()
-                    reply = await wire.ask(str(messages[0].content))
+                    reply = await wire.ask(messages)
                     if reply is None:
                         self._learnt.leave_to_langchain()
                 if reply is None:
@@ -334,16 +335,6 @@ class _Learnt:
         from rlm_graph import completions
 
         return await completions.learn(self.model)
-
-
-def _is_plain(message: BaseMessage) -> bool:
-    """Whether a message is one text of a person's, and nothing more."""
-    return (
-        type(message) is HumanMessage
-        and type(message.content) is str
-        and message.name is None
-        and not message.additional_kwargs
-    )
 
 
 def _bytes_beyond_ascii(text: str) -> int:

@@ -16,6 +16,7 @@ from rlm_graph.compaction import Compacted, compact, needs_compaction
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
 from rlm_graph.errors import BudgetExceeded, ModelError
+from rlm_graph.listeners import is_heard
 from rlm_graph.models import Model
 from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text, typed_answer_value
 from rlm_graph.refusals import is_window_error
@@ -86,7 +87,7 @@ class Turn:
         if needs_compaction(at_hand, window, self.settings.root_max_tokens):
             turn, compacted = await self._compacted(window, tree, place, config)
         try:
-            reply = await tree.ask(place, "root", self.model, turn._shown(asked), config)  # noqa: SLF001
+            reply = await turn._asked_root(asked, tree, place, config)  # noqa: SLF001
         except ModelError as error:
             if compacted is not None or not is_window_error(error):
                 raise
@@ -94,7 +95,7 @@ class Turn:
             turn, compacted = await self._compacted(None, tree, place, config)
             if compacted is None:
                 raise
-            reply = await tree.ask(place, "root", self.model, turn._shown(asked), config)  # noqa: SLF001
+            reply = await turn._asked_root(asked, tree, place, config)  # noqa: SLF001
         written = self._read(reply, asked)
         if compacted is None:
             return written
@@ -104,6 +105,12 @@ class Turn:
             "messages": messages,
             "history": await self.keep(compacted.removed),
         }
+
+    async def _asked_root(
+        self, asked: Sequence[BaseMessage], tree: Tree, place: Place, config: RunnableConfig
+    ) -> AIMessage:
+        heard = is_heard(config, streams=True)
+        return await tree.ask(place, "root", self.model, self._shown(asked), config, is_heard=heard)
 
     async def _compacted(
         self, window: int | None, tree: Tree, place: Place, config: RunnableConfig

@@ -77,7 +77,7 @@ def by_turn(*replies: str) -> Callable[[Request], str]:
 
 def slow(request: Request) -> Reply:
     """A sub-model that takes its time; its answer tells which prompt it belongs to."""
-    return Reply(text=f"<{request.text}>", delay_s=0.4)
+    return Reply(text=f"<{request.text}>", delay_s=0.8)
 
 
 def counts(server: ScriptedServer) -> Counter[str]:

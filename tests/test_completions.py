@@ -13,7 +13,7 @@ import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.globals import set_debug
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import SecretStr
 
@@ -72,13 +72,15 @@ def a_model(chat_model: BaseChatModel, **settings: Any) -> Model:
     return Model(chat_model, **{"temperature": 0.5, "max_tokens": 100, "timeout_s": 5.0, **settings})
 
 
-async def both_ways(chat_model: BaseChatModel, prompt: str = "a question", **settings: Any) -> list[Any]:
+async def both_ways(
+    chat_model: BaseChatModel, prompt: str | list[BaseMessage] = "a question", **settings: Any
+) -> list[Any]:
     """Reply or failure, and what the meter is told, with LangChain and without."""
-    ways = []
+    ways, asked = [], [HumanMessage(prompt)] if isinstance(prompt, str) else prompt
     for heard in (True, False):
         meter, model = Noted(), a_model(chat_model, **settings)
         try:
-            end: Any = await model.ask([HumanMessage(prompt)], {}, meter=meter, is_heard=heard)
+            end: Any = await model.ask(asked, {}, meter=meter, is_heard=heard)
         except ModelError as error:
             end = error
         ways.append((end, meter.told))
@@ -116,6 +118,32 @@ async def test_any_prompt_is_sent_as_langchain_sends_it(serve: Serve, prompt: st
     assert ours.body == theirs.body
     assert ours.headers["content-length"] == theirs.headers["content-length"]
     assert ours.body["messages"] == [{"content": prompt, "role": "user"}]
+
+
+CONVERSATION: list[BaseMessage] = [
+    SystemMessage("You are asked."),
+    HumanMessage('a "question"', additional_kwargs={"rlm": {"role": "query"}}),
+    AIMessage("an answer"),
+    HumanMessage("é 😀"),
+]
+
+
+@pytest.mark.parametrize("model", ["m", "o3-mini"])
+@pytest.mark.parametrize("messages", [CONVERSATION, CONVERSATION[:2], CONVERSATION[1:]], ids=["all", "two", "three"])
+async def test_a_conversation_is_sent_as_langchain_sends_it(
+    serve: Serve, model: str, messages: list[BaseMessage]
+) -> None:
+    """Byte for byte, also where a model calls its messages otherwise."""
+    server = serve("an answer")
+    await both_ways(server.chat_model(model), messages)
+    theirs, ours = server.requests
+    assert ours.headers["accept-encoding"] == "identity"
+    assert ours.body == theirs.body
+    assert ours.headers["content-length"] == theirs.headers["content-length"]
+    assert len(ours.body["messages"]) == len(messages)
+    assert any(message["role"] == "developer" for message in ours.body["messages"]) == (
+        model != "m" and messages[0].type == "system"
+    )
 
 
 async def test_learning_sends_nothing(serve: Serve) -> None:
@@ -422,12 +450,21 @@ async def test_a_proxy_of_the_environment_is_left_to_langchain(
     assert (await learn(chat_model) is not None) == is_learnt
 
 
-@pytest.mark.parametrize("messages", [2, 3], ids=["two", "named"])
-async def test_other_messages_than_one_text_are_left_to_langchain(serve: Serve, messages: int) -> None:
-    """A conversation, and a text with a name."""
+@pytest.mark.parametrize(
+    "message",
+    [
+        HumanMessage("a", name="somebody"),
+        HumanMessage([{"type": "text", "text": "a"}]),
+        HumanMessage("a", additional_kwargs={"name": "somebody"}),
+        AIMessage("a", tool_calls=[{"name": "f", "args": {}, "id": "1"}]),
+        ToolMessage("a", tool_call_id="1"),
+    ],
+    ids=["named", "parts", "named otherwise", "calls", "result"],
+)
+async def test_other_messages_than_texts_are_left_to_langchain(serve: Serve, message: BaseMessage) -> None:
+    """Wherever in a conversation they stand."""
     server = serve("an answer")
-    asked = [HumanMessage("a")] * 2 if messages == 2 else [HumanMessage("a", name="somebody")]
-    await a_model(server.chat_model()).ask(asked, {}, is_heard=False)
+    await a_model(server.chat_model()).ask([HumanMessage("a"), message], {}, is_heard=False)
     assert server.requests[0].headers["accept-encoding"] != "identity"
 
 
@@ -446,7 +483,7 @@ class Listener(AsyncCallbackHandler):
 
 
 def a_run(server: ScriptedServer, config: Any = None, **options: Any) -> list[bool]:
-    """Which requests of a run with two sub-calls were made without LangChain: the root's, theirs, the root's."""
+    """Which requests of a run with two sub-calls were made without LangChain: the root's, theirs."""
     rlm = create_rlm(server.chat_model("root"), sub_model=server.chat_model("sub"), **options)
     with rlm:
         result = rlm.invoke({"query": "?", "context": "text"}, config)
@@ -457,9 +494,9 @@ def a_run(server: ScriptedServer, config: Any = None, **options: Any) -> list[bo
 CELL = "```repl\nFINAL(str(llm_query_batched(['a', 'b'])))\n```"
 
 
-def test_sub_calls_of_a_run_that_nobody_listens_to_are_made_without_langchain(serve: Serve) -> None:
-    """The root's turn is made with it."""
-    assert a_run(serve({"root": CELL, "sub": "an answer"})) == [False, True, True]
+def test_calls_of_a_run_that_nobody_listens_to_are_made_without_langchain(serve: Serve) -> None:
+    """The root's turns too."""
+    assert a_run(serve({"root": CELL, "sub": "an answer"})) == [True, True, True]
 
 
 def test_who_listens_hears_every_call(serve: Serve) -> None:
@@ -470,13 +507,14 @@ def test_who_listens_hears_every_call(serve: Serve) -> None:
 
 
 def test_a_stream_of_messages_is_no_listener_to_sub_calls(serve: Serve) -> None:
-    """LangGraph leaves them out, as they are tagged."""
+    """LangGraph leaves them out, as they are tagged; it has the root model's tokens."""
     server = serve({"root": CELL, "sub": "an answer"})
     with create_rlm(server.chat_model("root"), sub_model=server.chat_model("sub")) as rlm:
         chunks = list(rlm.stream({"query": "?", "context": "text"}, stream_mode="messages"))
     assert "".join(str(chunk.text) for chunk, _ in chunks).startswith("```repl")
     assert not any(chunk.text == "an answer" for chunk, _ in chunks)
-    assert sum(request.headers["accept-encoding"] == "identity" for request in server.requests) == 2
+    by_itself = [request.headers["accept-encoding"] == "identity" for request in server.requests]
+    assert by_itself == [False, True, True]
 
 
 @pytest.fixture

@@ -412,7 +412,7 @@ def test_a_sweep_spares_what_a_killed_run_has_put_last(
 
 
 def test_an_iteration_is_one_transaction_of_the_journal(make_rlm: MakeRLM) -> None:
-    """And what is written soon, but not then, is at most one more."""
+    """And what is written soon, but not then, is at most one more; on a slow machine a heartbeat comes between."""
     commits = [0]
 
     def count(_: object) -> None:
@@ -429,4 +429,4 @@ def test_an_iteration_is_one_transaction_of_the_journal(make_rlm: MakeRLM) -> No
             taken.append(commits[0])
     finally:
         sa.event.remove(sa.engine.Engine, "commit", count)
-    assert 10 <= taken[1] - taken[0] <= 20
+    assert 10 <= taken[1] - taken[0] <= 22
