@@ -263,7 +263,7 @@ def test_nobody_can_tell_that_calls_ran_ahead(make_repl: Callable[..., Executor]
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@settings(max_examples=4000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.randoms(use_true_random=False))
 def test_nobody_can_tell_for_long(make_repl: Callable[..., Executor], randomness: random.Random) -> None:
     """Likewise, for thousands of programs."""
