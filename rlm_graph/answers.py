@@ -86,6 +86,11 @@ class Answers:
         return bool(self._committing)
 
     @property
+    def count(self) -> int:
+        """How many answers there are: it grows as long as the step gets on."""
+        return len(self._known)
+
+    @property
     def has_some(self) -> bool:
         """Whether anything has been answered, in this attempt or, once the step is open, in an earlier one."""
         return bool(self._known)

@@ -21,8 +21,8 @@ from rlm_graph.repl.executor import Call, Done, Executor, Functions
 from rlm_graph.sub_calls import SubCalls
 from rlm_graph.tree import Tree
 
-RERUNS = 3
-"""How often a cell is run again whose process somebody has killed."""
+MAX_FRUITLESS = 3
+"""How often a cell is run whose process somebody kills before anything more is answered; one that gets on goes on."""
 
 MAX_TOLD_CHARS = 20_000
 """Characters of a cell's stdout that the journal keeps."""
@@ -90,11 +90,13 @@ class Cells:
 
     async def _run_one(self, executor: Executor, code: str, tree: Tree, place: Place) -> Done:
         """Run a cell. If somebody kills its process, it is run again, and what it was answered is found again."""
-        for _ in range(RERUNS):
+        left = MAX_FRUITLESS
+        while True:
+            before = tree.answers.count
             end = await self._attempt(executor, code, tree, Place(place.path, place.cell))
-            if not end.killed:
+            left = left - 1 if tree.answers.count == before else MAX_FRUITLESS
+            if not (end.killed and left):
                 return end
-        return end
 
     async def _attempt(self, executor: Executor, code: str, tree: Tree, place: Place) -> Done:
         sub_calls = self.sub_calls(tree, place)

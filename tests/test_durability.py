@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
@@ -19,6 +22,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from survivor import children
 
 from rlm_graph import ContextStore, Journal, ModelError, RLMConfig, RunBusyError, create_rlm
 from rlm_graph.cli.removal import gc
@@ -78,7 +82,7 @@ def test_a_run_goes_on_after_an_error_of_a_model(make_rlm: MakeRLM, checkpointer
         rlm.invoke({"query": "q", "context": "c"}, config)
     broken[0] = False
     result = rlm.invoke(None, config)
-    assert result["answer"] == str([f"re:{i}" for i in range(8)]).replace("'", '"')
+    assert result["answer"] == json.dumps([f"re:{i}" for i in range(8)]).replace("'", '"')
     assert asked(rlm) == Counter({**{str(i): 1 for i in range(8)}, "4": 2})
     assert sum(request.model == "root" for request in rlm.server.requests) == 2
     assert (result["sub_calls"], result["requests"]) == (8, 10)
@@ -430,3 +434,55 @@ def test_an_iteration_is_one_transaction_of_the_journal(make_rlm: MakeRLM) -> No
     finally:
         sa.event.remove(sa.engine.Engine, "commit", count)
     assert 10 <= taken[1] - taken[0] <= 22
+
+
+def kill_workers() -> int:
+    """SIGKILL the processes that run this process's cells; tells how many there were."""
+    workers = [worker for zygote in children(os.getpid()) for worker in children(zygote)]
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+    return len(workers)
+
+
+def test_a_cell_whose_worker_somebody_kills_is_run_again_as_long_as_it_gets_on(make_rlm: MakeRLM) -> None:
+    """However often, if one more call is answered each time; and no call is made twice."""
+    kills: list[int] = []
+
+    def sub(request: Request) -> str:
+        kills.append(kill_workers())
+        return echo(request)
+
+    cells = [code("x = 1"), code("FINAL([llm_query(str(i)) for i in range(8)])")]
+    rlm = make_rlm(cells, sub, config=RLMConfig(run_ahead=False))
+    assert rlm.invoke({"query": "q", "context": "c"})["answer"] == json.dumps([f"re:{i}" for i in range(8)])
+    assert kills == [1] * 8
+    assert asked(rlm) == Counter(map(str, range(8)))
+
+
+def test_a_cell_whose_worker_is_killed_before_it_gets_on_is_run_three_times(make_rlm: MakeRLM) -> None:
+    """Then the root model is told: perhaps it is the cell that makes the system kill it."""
+    killed: list[int] = []
+    ended = threading.Event()
+
+    def kill_again_and_again() -> None:
+        while not ended.wait(0.2):
+            killed.append(kill_workers())
+
+    killing = threading.Thread(target=kill_again_and_again)
+
+    def root(request: Request) -> str:
+        if len(request.messages) == 2:
+            return code("x = 1")
+        if len(request.messages) == 4:
+            killing.start()
+            return code("while True: pass")
+        ended.set()
+        return code("FINAL(1)")
+
+    rlm = make_rlm(root)
+    result = rlm.invoke({"query": "q", "context": "c"})
+    killing.join()
+    told = rlm.server.requests[2].text
+    assert "something outside of it ended the REPL" in told
+    assert sum(killed) == 3
+    assert result["answer"] == "1"
