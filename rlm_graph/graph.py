@@ -35,6 +35,7 @@ from rlm_graph import prompts
 from rlm_graph.admission import admitted, admitted_updates, refers_to_thread
 from rlm_graph.answers import Key, child_path
 from rlm_graph.blocking import clean_up, run_blocking
+from rlm_graph.chat_models import resolve_model
 from rlm_graph.config import MAX_RECURSION_DEPTH, RLMConfig
 from rlm_graph.context import ContextRef, ContextStore, default_home, home_store, process_store
 from rlm_graph.context.gate import ContextGate
@@ -42,7 +43,6 @@ from rlm_graph.context.roots import ContextRoots
 from rlm_graph.drawing import with_child
 from rlm_graph.errors import ConfigError, ContextError, JournalError
 from rlm_graph.journal import Journal, JournalCache
-from rlm_graph.models import resolve_model
 from rlm_graph.nodes import Nodes, Parts, route
 from rlm_graph.prices import Price
 from rlm_graph.profiles import Profile

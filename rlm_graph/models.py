@@ -20,10 +20,10 @@ from langchain_core.runnables import RunnableBinding, RunnableConfig
 from langchain_core.tools import BaseTool
 
 from rlm_graph import identity, retries
-from rlm_graph.chat_models import changed, model_name, resolve_model
+from rlm_graph.chat_models import changed, model_name
 from rlm_graph.errors import ConfigError, ModelError, ModelUnreachableError, RLMError
 from rlm_graph.ledger import Usage
-from rlm_graph.metering import Attempt, Estimate, Gate, Meter, Reservation, current_attempt, passes_gate
+from rlm_graph.metering import Attempt, Estimate, Gate, Meter, current_attempt, passes_gate
 from rlm_graph.model_errors import first_line, model_error
 from rlm_graph.prices import Price, load_price_list, price_of
 from rlm_graph.refusals import is_window_error
@@ -345,4 +345,4 @@ def _json_of(options: Mapping[str, Any]) -> str:
     return json.dumps(options, default=str) if options else ""
 
 
-__all__ = ["Estimate", "Meter", "Model", "Reservation", "model_error", "model_name", "resolve_model"]
+__all__ = ["Model"]

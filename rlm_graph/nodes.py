@@ -18,13 +18,14 @@ from rlm_graph import profiles, prompts
 from rlm_graph.acceptance import Acceptance
 from rlm_graph.answers import Place, digest
 from rlm_graph.cells import Cells
+from rlm_graph.chat_models import model_name
 from rlm_graph.compaction import fits_directly
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
 from rlm_graph.context.materialize import load
 from rlm_graph.errors import ConfigError
 from rlm_graph.events import emit
-from rlm_graph.models import Model, model_name
+from rlm_graph.models import Model
 from rlm_graph.repl.executor import Done, Functions
 from rlm_graph.repl.pool import ReplPool, Scope
 from rlm_graph.response import Form

@@ -76,14 +76,27 @@ def current_step(node: str, state: Mapping[str, Any], config: RunnableConfig) ->
     """The step that a node is about to carry out. Needs the node's runtime."""
     info = get_runtime().execution_info
     number = int(config.get("metadata", {}).get("langgraph_step", 0))
-    last_number, _, last_scope = str(state.get("trail") or ":").partition(":")
-    follows = last_number == str(number - 1)
-    checkpoint = "" if follows or info is None else info.checkpoint_id
+    trail = str(state.get("trail") or ":")
+    checkpoint = "" if info is None else info.checkpoint_id
     scope: Scope | None = configurable(config, SCOPE_KEY)
-    if not last_scope and scope is not None and scope.begun_as:
+    if trail.endswith(":") and scope is not None and scope.begun_as:
         checkpoint = scope.begun_as
     thread = None if info is None else info.thread_id
-    return Step(_scope(thread, last_scope, node, checkpoint), number, thread)
+    return Step(scope_after(trail, node, number, run=thread, checkpoint=checkpoint), number, thread)
+
+
+def scope_after(trail: str, node: str, number: int, *, run: str | None, checkpoint: str) -> str:
+    """The name of the step that a node carries out from a checkpoint.
+
+    Args:
+        trail: What the checkpoint's state holds of the step that made it (`Step.trail`).
+        node: The node.
+        number: LangGraph's count of the step.
+        run: The thread's id.
+        checkpoint: The checkpoint's id, which counts where no step of ours has made it.
+    """
+    last_number, _, last_scope = trail.partition(":")
+    return _scope(run, last_scope, node, "" if last_number == str(number - 1) else checkpoint)
 
 
 def _scope(run: str | None, last_scope: str, node: str, checkpoint: str = "") -> str:
@@ -244,4 +257,4 @@ def with_configurable(config: RunnableConfig, values: Mapping[str, Any]) -> Runn
     return {**config, "configurable": {**config.get("configurable", {}), **values}}
 
 
-__all__ = ["Step", "Steps", "configurable", "current_step", "with_configurable"]
+__all__ = ["Step", "Steps", "configurable", "current_step", "scope_after", "with_configurable"]

@@ -31,7 +31,8 @@ from rlm_graph.state import role
 if TYPE_CHECKING:
     from langchain_core.caches import BaseCache
 
-    from rlm_graph.models import Estimate, Model
+    from rlm_graph.metering import Estimate
+    from rlm_graph.models import Model
 
 T = TypeVar("T")
 

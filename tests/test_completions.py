@@ -22,7 +22,8 @@ from rlm_graph.completions import learn
 from rlm_graph.errors import ModelError
 from rlm_graph.ledger import Usage
 from rlm_graph.listeners import is_heard
-from rlm_graph.models import Estimate, Model
+from rlm_graph.metering import Estimate
+from rlm_graph.models import Model
 from rlm_graph.prices import Price
 from rlm_graph.testing import Reply, ScriptedServer, ToolCall, failures
 

@@ -36,7 +36,8 @@ from rlm_graph.errors import (
     UnknownModelError,
 )
 from rlm_graph.ledger import Usage
-from rlm_graph.models import Estimate, Model
+from rlm_graph.metering import Estimate
+from rlm_graph.models import Model
 from rlm_graph.prices import Price
 from rlm_graph.retries import LONGEST_PAUSE_S, pause_s
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall, failures

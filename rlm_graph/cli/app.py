@@ -26,6 +26,7 @@ _MODELS, _OUTPUT, _STORAGE, _PERSON = "Models", "Output", "Storage", "Answers to
 
 # Options that several commands have.
 RunName = Annotated[str, Argument(help="The run.", metavar="NAME", autocompletion=run_names)]
+Browse = Annotated[bool, Option("--open", help="Show it in a browser.")]
 Store = Annotated[
     str | None,
     Option(
@@ -335,7 +336,7 @@ def report_command(
         Option("--output", "-o", help="The file, or - for stdout; else NAME.html in this folder.", metavar="FILE"),
     ] = None,
     at: Annotated[int | None, Option(help="Tell it as it stood after this iteration.", metavar="N", min=0)] = None,
-    browse: Annotated[bool, Option("--open", help="Show it in a browser.")] = False,
+    browse: Browse = False,
     store: Store = None,
     database: Database = None,
 ) -> int:
@@ -353,7 +354,7 @@ def report_command(
 def watch_command(
     name: RunName,
     port: Annotated[int, Option(help="Port to listen on; 0: one that is free.", min=0, max=65535)] = 0,
-    browse: Annotated[bool, Option("--open", help="Show it in a browser.")] = False,
+    browse: Browse = False,
     store: Store = None,
     database: Database = None,
 ) -> int:

@@ -48,8 +48,7 @@ def ask(
         RLMError: one of its kinds, each with an exit code of its own.
     """
     screen = Screen()
-    if output.quiet and output.verbose:
-        raise ConfigError("--quiet and --verbose exclude each other")
+    output.check()
     if not question.strip():
         raise ConfigError(f"question: {question!r} is not allowed: must be a question")
     config = rlm_graph.RLMConfig(**settings)

@@ -165,8 +165,7 @@ def batch(
         RLMError: one of its kinds, each with an exit code of its own; a question that fails is none.
     """
     screen = Screen()
-    if output.quiet and output.verbose:
-        raise ConfigError("--quiet and --verbose exclude each other")
+    output.check()
     if "-" in sources and questions == "-":
         raise ConfigError("'-' is standard input: it holds the questions or the context, not both")
     common = Common(

@@ -9,14 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from rlm_graph.cli.progress import REFRESHES_PER_S, duration
+from rlm_graph.cli.progress import duration
 from rlm_graph.cli.screen import Screen, counted, money
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from rlm_graph.cli.batch import Question
     from rlm_graph.events import RLMEvent
 
@@ -137,14 +138,7 @@ class BatchProgress:
 
     def __enter__(self) -> Self:
         if self._screen.is_terminal and not self._quiet:
-            self._live = Live(
-                console=self._screen.console,
-                get_renderable=self._at_work,
-                refresh_per_second=REFRESHES_PER_S,
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._live.start()
+            self._live = self._screen.live(self._at_work)
         return self
 
     def __exit__(

@@ -53,8 +53,7 @@ def fork(
         RLMError: one of its kinds, each with an exit code of its own.
     """
     screen = Screen()
-    if output.quiet and output.verbose:
-        raise ConfigError("--quiet and --verbose exclude each other")
+    output.check()
     if query is not None and code is not None:
         raise ConfigError("--query and --code exclude each other: code is an iteration of the question that is there")
     if query is not None and not query.strip():

@@ -9,17 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Group, RenderableType
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
 from rlm_graph.cli.screen import Screen, counted, money
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from rlm_graph.config import RLMConfig
     from rlm_graph.events import RLMEvent
-
-REFRESHES_PER_S = 8
 
 ERROR_CHARS = 80
 """Characters of a cell's error in the line of its iteration."""
@@ -89,14 +88,7 @@ class Progress:
     def __enter__(self) -> Self:
         self._started = time.monotonic()
         if self._screen.is_terminal and not self._quiet:
-            self._live = Live(
-                console=self._screen.console,
-                get_renderable=self._now,
-                refresh_per_second=REFRESHES_PER_S,
-                transient=True,
-                redirect_stdout=False,
-            )
-            self._live.start()
+            self._live = self._screen.live(self._now)
         return self
 
     def __exit__(

@@ -55,8 +55,7 @@ def resume(
         RLMError: one of its kinds, each with an exit code of its own.
     """
     screen = Screen()
-    if output.quiet and output.verbose:
-        raise ConfigError("--quiet and --verbose exclude each other")
+    output.check()
     with screen.logs(logging.INFO if output.verbose else logging.WARNING), Storage(store, database) as storage:
         found = storage.find(name)
         storage.refuse_busy(name)

@@ -10,13 +10,18 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.text import Text
+
+from rlm_graph.errors import ConfigError
+
+REFRESHES_PER_S = 8
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -35,6 +40,15 @@ class Output:
     quiet: bool = False
     verbose: bool = False
 
+    def check(self) -> None:
+        """See that a command can do all of it.
+
+        Raises:
+            ConfigError: it cannot.
+        """
+        if self.quiet and self.verbose:
+            raise ConfigError("--quiet and --verbose exclude each other")
+
 
 class Screen:
     """Where a command writes."""
@@ -50,6 +64,18 @@ class Screen:
     def say(self, text: str, *, style: str = "") -> None:
         """Write to stderr."""
         self.console.print(Text(printable(text), style))
+
+    def live(self, shown: Callable[[], RenderableType]) -> Live:
+        """Begin to show, below what is said, what changes; it is gone when that is stopped."""
+        live = Live(
+            console=self.console,
+            get_renderable=shown,
+            refresh_per_second=REFRESHES_PER_S,
+            transient=True,
+            redirect_stdout=False,
+        )
+        live.start()
+        return live
 
     def problem(self, kind: str, text: str) -> None:
         """Write `error: ...` or `warning: ...` to stderr."""

@@ -30,8 +30,9 @@ from pathspec import GitIgnoreSpec
 
 from rlm_graph.context.materialize import CHUNK_BYTES
 from rlm_graph.context.object_files import file_system
-from rlm_graph.context.readers import Source, Unreadable, read
+from rlm_graph.context.readers import Source
 from rlm_graph.context.ref import SHOWN_NAMES, ContextRef
+from rlm_graph.context.sources import put_documents, put_text
 from rlm_graph.context.store import ContextStore, process_store
 from rlm_graph.errors import (
     ContextEmptyError,
@@ -84,35 +85,11 @@ def load_context(
                 found.add(name)
             single = False
         if single:
-            return _load_one(found.sources(alone=True)[0], store)
-        return _load_many(found, store)
+            return put_text(found.sources(alone=True)[0], store)
+        return put_documents(found.sources(), store, skipped=list(found.skipped), nothing=partial(_nothing, found))
 
 
-def _load_one(source: Source, store: ContextStore) -> ContextRef:
-    writer = store.writer()
-    try:
-        metadata = read(source, writer)
-    except Unreadable as error:
-        raise ContextUnreadableError(f"{source.name} cannot be read: {error}") from error
-    return store.open(writer.finish("str", names=[str(source.name)], metadata=[metadata]))
-
-
-def _load_many(found: _Found, store: ContextStore) -> ContextRef:
-    writer = store.writer()
-    names, metadata, skipped = [], [], list(found.skipped)
-    for source in found.sources():
-        try:
-            metadata.append(read(source, writer))
-        except Unreadable as error:
-            skipped.append(f"{source.name}: {error}")
-        else:
-            names.append(str(source.name))
-    if not names:
-        raise ContextUnreadableError(_nothing(found, skipped))
-    return store.open(writer.finish("documents", names=names, metadata=metadata, skipped=skipped))
-
-
-def _nothing(found: _Found, skipped: list[str]) -> str:
+def _nothing(found: _Found, skipped: Sequence[str]) -> str:
     where = ", ".join(found.asked)
     if not skipped:
         ignored = f": all {found.ignored:,} are ignored by .gitignore" if found.ignored else ""

@@ -1,9 +1,9 @@
-"""Files that were opened elsewhere, put into a store: one as a text, several as documents."""
+"""Files that were found elsewhere, put into a store: one as a text, several as documents."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from rlm_graph.context.readers import Source, Unreadable, read
@@ -28,15 +28,31 @@ def put_text(source: Source, store: ContextStore) -> ContextRef:
     return store.open(writer.finish("str", names=[str(source.name)], metadata=[metadata]))
 
 
-def put_documents(sources: Sequence[Source], store: ContextStore) -> ContextRef:
+def _nothing(skipped: Sequence[str]) -> str:
+    return f"none of the {len(skipped):,} files can be read: {'; '.join(skipped[:SHOWN_NAMES])}"
+
+
+def put_documents(
+    sources: Sequence[Source],
+    store: ContextStore,
+    *,
+    skipped: Sequence[str] = (),
+    nothing: Callable[[Sequence[str]], str] = _nothing,
+) -> ContextRef:
     """Put files into a store, as documents; those that cannot be read are skipped, and named with the reason.
+
+    Args:
+        sources: The files.
+        store: Where they go.
+        skipped: What was skipped before, each with the reason.
+        nothing: Says that there is no file left, when it is told what was skipped.
 
     Raises:
         ContextUnreadableError: none of them can be read.
         ContextEmptyError: there are no characters in them.
     """
     writer = store.writer()
-    names, metadata, skipped = [], [], []
+    names, metadata, skipped = [], [], list(skipped)
     for source in sources:
         try:
             metadata.append(read(source, writer))
@@ -45,9 +61,7 @@ def put_documents(sources: Sequence[Source], store: ContextStore) -> ContextRef:
         else:
             names.append(str(source.name))
     if not names:
-        raise ContextUnreadableError(
-            f"none of the {len(skipped):,} files can be read: {'; '.join(skipped[:SHOWN_NAMES])}"
-        )
+        raise ContextUnreadableError(nothing(skipped))
     return store.open(writer.finish("documents", names=names, metadata=metadata, skipped=skipped))
 
 

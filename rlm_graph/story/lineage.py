@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import BaseMessage
 
-from rlm_graph.steps import _scope
+from rlm_graph.steps import scope_after
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -64,9 +64,7 @@ class Point:
         """The scope that the step after this checkpoint has, as `steps.current_step` names it; None: there is none."""
         if self.next is None:
             return None
-        last_number, _, last_scope = self.trail.partition(":")
-        checkpoint = "" if last_number == str(self.number) else self.id
-        return _scope(run, last_scope, self.next, checkpoint)
+        return scope_after(self.trail, self.next, self.number + 1, run=run, checkpoint=self.id)
 
     def written_for(self, made: Point, channel: str) -> list[Any]:
         """What the step that made the checkpoint after this one wrote to a channel."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -221,27 +221,22 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _agree_after(one: str, at: int, other: str, other_at: int) -> int:
-    """How many characters are the same from two places on; compared in longer and longer, then shorter pieces."""
-    same, step = 0, 256
+    """How many characters are the same from two places on."""
     most = min(len(one) - at, len(other) - other_at)
-    while same < most:
-        step = min(step, most - same)
-        if one[at + same : at + same + step] == other[other_at + same : other_at + same + step]:
-            same += step
-            step *= 2
-        elif step == 1:
-            break
-        else:
-            step //= 2
-    return same
+    return _agreeing(most, 256, lambda a, b: one[at + a : at + b] == other[other_at + a : other_at + b])
 
 
 def _agree_before(one: str, at: int, other: str, other_at: int, most: int) -> int:
     """Likewise before two places, at most so many."""
-    same, step = 0, 64
+    return _agreeing(most, 64, lambda a, b: one[at - b : at - a] == other[other_at - b : other_at - a])
+
+
+def _agreeing(most: int, step: int, agree: Callable[[int, int], bool]) -> int:
+    """How many are the same, of at most so many; compared in longer and longer, then shorter pieces."""
+    same = 0
     while same < most:
         step = min(step, most - same)
-        if one[at - same - step : at - same] == other[other_at - same - step : other_at - same]:
+        if agree(same, same + step):
             same += step
             step *= 2
         elif step == 1:
