@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
+from rlm_graph.answers import Answers
 from rlm_graph.repl.executor import Call
 
 
@@ -25,6 +27,7 @@ class Answering:
     def __init__(self, answer: Callable[[Call], Coroutine[Any, Any, None]], *, plain_at_once: int) -> None:
         self._answer = answer
         self._plain_at_once = plain_at_once
+        self._context = copy_context()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._begun_plain = 0
         self._waiting: dict[int, Call] = {}  # in the order in which they came
@@ -44,12 +47,15 @@ class Answering:
 
     def _start(self, call: Call) -> None:
         task = self._tasks[call.id] = asyncio.create_task(self._answer(call))
-        task.add_done_callback(partial(self._ended, call))
+        task.add_done_callback(partial(self._ended, call), context=self._context)  # else each makes a copy
 
     def _ended(self, call: Call, task: asyncio.Task[None]) -> None:
-        del self._tasks[call.id]
-        if not task.cancelled() and task.exception() is not None and not self.failed.done():
-            self.failed.set_exception(task.exception() or AssertionError)
+        was_left = self._tasks.pop(call.id, None) is None
+        error = None if task.cancelled() else task.exception()
+        if was_left:
+            return
+        if error is not None and not self.failed.done():
+            self.failed.set_exception(error)
         if not _is_plain(call):
             return
         if self._waiting:
@@ -61,6 +67,12 @@ class Answering:
         """Give up some calls, and wait until they have ended."""
         begun = [call_id for call_id in ids if self._waiting.pop(call_id, None) is None]
         await cancelled([self._tasks[call_id] for call_id in begun if call_id in self._tasks])
+
+    async def leave(self, answers: Answers) -> None:
+        """Give up all calls, but have asked to the end what is being asked for: the cell is run again."""
+        self._waiting.clear()
+        tasks, self._tasks = self._tasks, {}
+        await cancelled(answers.leave(tasks.values()))
 
     async def close(self) -> None:
         """Give up all calls, and wait until they have ended."""

@@ -14,11 +14,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlm_graph.journal.keys import Entry, Key, Kind
 
@@ -48,8 +47,7 @@ class Answers:
         self._ahead = ahead
         self._known: dict[Key, Entry] = {}
         self._opening: asyncio.Future[None] | None = None
-        self._asking: dict[Key, asyncio.Task[Entry]] = {}
-        self._keeps_asking = False
+        self._asking: dict[Key, _Asking] = {}
         self._committing: set[asyncio.Future[Entry]] = set()
 
     async def open(self) -> None:
@@ -101,20 +99,26 @@ class Answers:
 
     async def once(self, key: Key, ask: Ask) -> Entry:
         """The answer under a key; asked for if there is none, and committed before anybody gets it."""
-        await self.open()
-        found = self.find(key)
+        if self._session is not None:
+            await self.open()
+        found = self._known.get(key)
         if found is not None:
             return found
-        if key not in self._asking:
-            self._asking[key] = asyncio.ensure_future(self._ask(key, ask))
-            self._asking[key].add_done_callback(lambda ended: self._asked(key, ended))
-        asking = self._asking[key]
+        asking = self._asking.get(key)
+        if asking is not None:  # since an earlier attempt at the cell
+            return await asking.joined()
+        asking = self._asking[key] = _Asking()
         try:
-            return await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            if not self._keeps_asking:
-                asking.cancel()
+            entry = await self._ask(key, ask)
+        except BaseException as error:
+            asking.failed(error)
             raise
+        finally:
+            del self._asking[key]
+        asking.answered(entry)
+        if asking.is_left:
+            raise asyncio.CancelledError
+        return entry
 
     async def _ask(self, key: Key, ask: Ask) -> Entry:
         if self._session is not None and self._ahead:
@@ -122,19 +126,19 @@ class Answers:
             self._ahead = ()
         return await self.record(key, await ask())
 
-    def _asked(self, key: Key, ended: asyncio.Future[Entry]) -> None:
-        del self._asking[key]
-        if not ended.cancelled():
-            ended.exception()  # nobody may be waiting for it
+    def leave(self, tasks: Collection[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+        """An attempt at a cell is given up, and another one will be made: what its tasks ask for is asked to the end.
 
-    @contextmanager
-    def keep_asking(self) -> Iterator[None]:
-        """Inside, who waits for an answer can be cancelled without its being given up: it will be asked for again."""
-        self._keeps_asking = True
-        try:
-            yield
-        finally:
-            self._keeps_asking = False
+        The next attempt finds it, or joins it. The tasks end with that, and do nothing else any more.
+
+        Returns:
+            Those that ask for nothing now.
+        """
+        asking = {one.task: one for one in reversed(self._asking.values())}  # of each task, what it asked for first
+        for task in tasks:
+            if task in asking:
+                asking[task].is_left = True
+        return [task for task in tasks if task not in asking]
 
     async def record(self, key: Key, entry: Entry) -> Entry:
         """Commit an answer that is there. Whoever waits for it may be cancelled: it is committed all the same."""
@@ -158,13 +162,46 @@ class Answers:
 
     async def close(self) -> None:
         """Give up what is being asked for, and wait until what has been answered is committed."""
-        asking = list(self._asking.values())
-        for one in asking:
-            one.cancel()
+        asking = {one.task for one in self._asking.values()}
+        for task in asking:
+            task.cancel()
         if asking:
             await asyncio.gather(*asking, return_exceptions=True)
         if self._committing:
             await asyncio.gather(*self._committing, return_exceptions=True)
+
+
+class _Asking:
+    """Something that is being asked for, by the task that makes this. Others may join it."""
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.task = task
+        self.is_left = False
+        """Whether the task ends with it, and others get the answer."""
+        self._joined: asyncio.Future[Entry] | None = None
+
+    async def joined(self) -> Entry:
+        """The answer that somebody else asks for."""
+        if self._joined is None:
+            self._joined = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._joined)
+
+    def answered(self, entry: Entry) -> None:
+        """It is there."""
+        if self._joined is not None:
+            self._joined.set_result(entry)
+
+    def failed(self, error: BaseException) -> None:
+        """It will not come."""
+        if self._joined is None:
+            return
+        if isinstance(error, asyncio.CancelledError):
+            self._joined.cancel()
+        else:
+            self._joined.set_exception(error)
+            self._joined.exception()  # those who have joined may have gone
 
 
 class Place:

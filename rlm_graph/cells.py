@@ -33,6 +33,9 @@ CALLS_AT_ONCE = 8
 AHEAD_PER_SLOT = 2
 """Calls that may have been asked ahead of the code, for each that can be in flight: the next ones stand ready."""
 
+READY = 32
+"""Plain calls that have begun beyond those that can be in flight: each costs the garbage collector time."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -100,9 +103,7 @@ class Cells:
 
     async def _attempt(self, executor: Executor, code: str, tree: Tree, place: Place) -> Done:
         sub_calls = self.sub_calls(tree, place)
-        answering = Answering(
-            partial(sub_calls.answer, executor), plain_at_once=AHEAD_PER_SLOT * self.settings.max_concurrency
-        )
+        answering = Answering(partial(sub_calls.answer, executor), plain_at_once=self.settings.max_concurrency + READY)
         stepping = asyncio.create_task(self._steps(executor, code, tree, answering))
         try:
             watched: set[asyncio.Future[Any]] = {stepping, answering.failed}
@@ -111,8 +112,7 @@ class Cells:
                 answering.failed.result()  # raises what the code can do nothing about
             done = stepping.result()
             if done.killed:
-                with tree.answers.keep_asking():
-                    await answering.close()
+                await answering.leave(tree.answers)
             return done
         finally:
             await cancelled([stepping])

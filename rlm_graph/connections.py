@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import re
 import select
 import socket
@@ -77,6 +78,15 @@ class Server:
     port: int
     tls: ssl.SSLContext | None
     """What its certificate is checked with; None: plain HTTP."""
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an IP address, and no name that may have several."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +172,9 @@ class Connections:
         server = self._server
         try:
             async with asyncio.timeout(connect_s):
-                # uvloop, which LangGraph's server runs on, has no such argument.
-                is_asyncio = isinstance(self._loop, asyncio.BaseEventLoop)
-                eyeballs: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if is_asyncio else {}
+                # uvloop, which LangGraph's server runs on, has no such argument; an address needs no race of addresses.
+                races = isinstance(self._loop, asyncio.BaseEventLoop) and not server.is_address
+                eyeballs: dict[str, Any] = {"happy_eyeballs_delay": 0.25} if races else {}
                 _, connection = await self._loop.create_connection(
                     lambda: _Connection(self), server.host, server.port, ssl=server.tls, **eyeballs
                 )

@@ -186,13 +186,19 @@ class SubCalls:
         chosen = self._chosen(model)
         reply = await self._ask_model(model, chosen, chosen.model, asked, self._tagged)
         if reply.tool_calls or reply.invalid_tool_calls:  # of which there are none; the loop says so to the model
-            replies = [reply]
-
-            async def ask_model(other: Model, said: Sequence[BaseMessage]) -> AIMessage:
-                return replies.pop() if replies else await self._ask_model(model, chosen, other, said, self._tagged)
-
-            reply = await self._loop(chosen).ask(asked, self._tagged, ask_model=ask_model, run_tool=self._keep_result)
+            reply = await self._go_on(reply, model, chosen, asked)
         return str(reply.text)
+
+    async def _go_on(
+        self, reply: AIMessage, model: str | None, chosen: Askable, asked: Sequence[BaseMessage]
+    ) -> AIMessage:
+        """The reply that ends what a first one has begun."""
+        replies = [reply]
+
+        async def ask_model(other: Model, said: Sequence[BaseMessage]) -> AIMessage:
+            return replies.pop() if replies else await self._ask_model(model, chosen, other, said, self._tagged)
+
+        return await self._loop(chosen).ask(asked, self._tagged, ask_model=ask_model, run_tool=self._keep_result)
 
     async def _ask_model(
         self, name: str | None, chosen: Askable, model: Model, said: Sequence[BaseMessage], config: RunnableConfig
