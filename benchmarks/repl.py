@@ -15,7 +15,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from memory import pss_bytes, tree
@@ -24,7 +25,17 @@ from rlm_graph import ContextStore
 from rlm_graph.repl.executor import Done, Executor
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.snapshot_store import SnapshotStore
-from rlm_graph.testing.executor_cases import open_repl
+from rlm_graph.testing.executor_cases import ReplUnderTest, open_repl
+
+
+@asynccontextmanager
+async def opened(folder: Path, context: str) -> AsyncIterator[ReplUnderTest]:
+    """A REPL over a context, which ends with the block."""
+    store, executors = ContextStore(folder), ProcessExecutors()
+    manifest, snapshots = store.local_manifest(store.put(context)), SnapshotStore(store.files)
+    async with open_repl(lambda: executors(manifest, snapshots)) as repl:
+        yield repl
+    executors.close()
 
 
 async def median_ms(times: int, run: Callable[[], Awaitable[object]]) -> float:
@@ -42,7 +53,7 @@ def show(name: str, value: float, limit: float, unit: str = "ms") -> None:
 
 
 async def cells(folder: Path) -> None:
-    async with open_repl(ProcessExecutors(), folder, context="x" * 1_000_000) as repl:
+    async with opened(folder, "x" * 1_000_000) as repl:
         await repl.run("x = 1")
         show("an empty cell, saved", await median_ms(300, lambda: repl.run("")), 0.5)
         for name, prompt, limit in (
@@ -67,7 +78,7 @@ KINDS = {
 
 async def snapshot(folder: Path, name: str) -> None:
     make, limit = KINDS[name]
-    async with open_repl(ProcessExecutors(), folder) as repl:
+    async with opened(folder, "text") as repl:
         started = time.perf_counter()
         done = await repl.run(make)
         first = time.perf_counter() - started

@@ -35,7 +35,7 @@ class Acceptance:
         """The channels for it, at the beginning of a question; none that neither this one nor one before needs."""
         blank: RLMState = {}
         if self.form is not None or "structured_response" in state:
-            blank |= {"structured_response": None, "repair": "none"}
+            blank |= {"structured_response": None, "repair": "none", "misfit": ""}
         if self.citations or "citations" in state:
             blank |= {"citations": [], "evidence_problems": [], "refusals": 0}
         return blank
@@ -78,7 +78,8 @@ class Acceptance:
         if misfits:
             repair = state.get("repair", "none")
             repair = "due" if is_last and repair == "none" else repair
-            return prompts.refused(misfits, lacks), {"answer": None, "repair": repair}
+            misfit = prompts.sendable(misfits[0])
+            return prompts.refused(misfits, lacks), {"answer": None, "repair": repair, "misfit": misfit}
         if lacks and not is_last and refusals < MAX_REFUSALS:
             return prompts.refused((), lacks), {"answer": None, "refusals": refusals + 1}
         return None, written

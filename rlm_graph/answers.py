@@ -126,6 +126,10 @@ class Answers:
             self._ahead = ()
         return await self.record(key, await ask())
 
+    def asked_in(self, place: Place) -> int:
+        """How many things a cell has asked for that are not answered yet."""
+        return sum(key.path == place.path and key.cell == place.cell for key in self._asking)
+
     def leave(self, tasks: Collection[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
         """An attempt at a cell is given up, and another one will be made: what its tasks ask for is asked to the end.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from rlm_graph import prompts
 from rlm_graph.answering import Answering, cancelled
-from rlm_graph.answers import Entry, Place, digest
+from rlm_graph.answers import Answers, Entry, Key, Place, digest
 from rlm_graph.config import RLMConfig
 from rlm_graph.events import emit
 from rlm_graph.human import CellsDecision
@@ -23,6 +23,9 @@ from rlm_graph.tree import Tree
 
 MAX_FRUITLESS = 3
 """How often a cell is run whose process somebody kills before anything more is answered; one that gets on goes on."""
+
+TELL_EVERY_S = 1.0
+"""Seconds between what the journal is told of a cell that runs on."""
 
 MAX_TOLD_CHARS = 20_000
 """Characters of a cell's stdout that the journal keeps."""
@@ -70,8 +73,13 @@ class Cells:
         ends: list[Done] = []
         for at, code in enumerate(codes):
             where, started_at = Place(place.path, f"{place.cell} {at}"), time.time()
-            end = await self._run_one(executor, code, tree, where)
-            tree.answers.record_later(where.key("cell", digest(code)), _entry(code, end, started_at))
+            key = where.key("cell", digest(code))
+            running = _Running(tree.answers, where, key, started_at)
+            try:
+                end = await self._run_one(executor, code, tree, where)
+            finally:
+                running.stop()
+            tree.answers.record_later(key, _entry(code, end, started_at))
             ends.append(end)
             tree.ledger.ran_ahead += end.ran_ahead
             emit(
@@ -138,6 +146,38 @@ class Cells:
                 await answering.cancel(step.ids)
             step = await executor.next_step()
         return step
+
+
+class _Running:
+    """Tells the journal of a cell that runs, for who follows the run from elsewhere; its end takes the place of that.
+
+    Not of each call that begins: that would be a row for each, and the answers tell it a little later.
+    """
+
+    def __init__(self, answers: Answers, place: Place, key: Key, started_at: float) -> None:
+        self._answers = answers
+        self._place = place
+        self._key = key
+        self._started_at = started_at
+        self._told: int | None = None
+        self._padding = ""
+        self._wait()
+
+    def stop(self) -> None:
+        """It has ended."""
+        self._timer.cancel()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TELL_EVERY_S, self._tell)
+
+    def _tell(self) -> None:
+        asked = self._answers.asked_in(self._place)
+        if asked != self._told:
+            self._told = asked
+            self._padding = "" if self._padding else " "  # another size: who follows a run looks at how large it is
+            entry = Entry(json.dumps({"asked": asked}) + self._padding, started_at=self._started_at)
+            self._answers.record_later(self._key, entry)
+        self._wait()
 
 
 def _entry(code: str, end: Done, started_at: float) -> Entry:

@@ -127,7 +127,8 @@ async def learn(model: BaseChatModel) -> Completions | None:
     if not _is_plain(model, client):
         return None
     transport: Any = _Replay()  # of no base class: that would be one of two libraries'
-    copied = client.with_options(http_client=openai.DefaultAsyncHttpxClient(transport=transport))
+    # Without retries: the answer that is replayed stays the same, and who is asked for its request has none.
+    copied = client.with_options(max_retries=0, http_client=openai.DefaultAsyncHttpxClient(transport=transport))
     clients = {"root_async_client": copied, "async_client": copied.chat.completions}
     replay = changed(model, {**clients, "rate_limiter": None, "cache": False})
     mark = f"a prompt {uuid.uuid4().hex}"

@@ -9,7 +9,13 @@ from typing import Any, Literal
 from langgraph.config import get_stream_writer
 
 EventType = Literal[
-    "iteration_start", "code_generated", "code_executed", "sub_call_start", "sub_call_end", "final_answer"
+    "iteration_start",
+    "code_generated",
+    "code_executed",
+    "sub_call_start",
+    "sub_call_end",
+    "answer_refused",
+    "final_answer",
 ]
 
 PREVIEW_CHARS = 120

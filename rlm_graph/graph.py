@@ -379,8 +379,14 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         begun_as = given.pop(BEGUN_AS_KEY, "")  # of this run only, not of those that its tools begin
         addressed = any(given.get(key) for key in ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map"))
         # As LangGraph does: a config that names its own checkpoint inherits nothing.
-        inherited = (given if addressed else {**ensure_config()["configurable"], **given}).get("__pregel_checkpointer")
+        whole = given if addressed else {**ensure_config()["configurable"], **given}
+        inherited = whole.get("__pregel_checkpointer")
         keeps = bool(self.checkpointer or (self.checkpointer is None and inherited))
+        named = {**(self.config or {}).get("configurable", {}), **whole}
+        if self.checkpointer and "__pregel_checkpointer" not in whole and not named.get("thread_id"):
+            raise ConfigError(
+                "a run that is kept needs a name: config={'configurable': {'thread_id': ...}}; the same goes on with it"
+            )
         scope = Scope(keeps=keeps, begun_as=begun_as)
         own: RunnableConfig = {**(config or {}), "recursion_limit": STEPS_LIMIT}
         return {**own, "configurable": {**given, SCOPE_KEY: scope}}, scope

@@ -144,7 +144,10 @@ class Nodes:
         acceptance = self._acceptance(settings)
         if state["typed_answer"] is not None:
             refused, judged = await acceptance.of_text(state["typed_answer"], state)
-            return {**judged, "outcomes": [] if refused is None else [_outcome(refused, settings, [])]}
+            if refused is None:
+                return {**judged, "outcomes": []}
+            _tell_refused(refused, state, settings)
+            return {**judged, "outcomes": [_outcome(refused, settings, [])]}
         if not state["cells"]:
             return {"outcomes": []}
         context, scope = ContextRef.from_state(state["context"]), configurable(config, SCOPE_KEY)
@@ -166,7 +169,10 @@ class Nodes:
             repl = done[-1].snapshot
             if session is not None and repl is not None and repl != state["repl"]:
                 session.refer_later("snapshot", [repl])
+            submitted = done[-1].answer
             done[-1], judged = await acceptance.of_cell(done[-1], state)
+            if submitted is not None and done[-1].answer is None:
+                _tell_refused(done[-1], state, settings)
             return {
                 **judged,
                 "outcomes": [_outcome(end, settings, notes if not at else []) for at, end in enumerate(done)],
@@ -210,8 +216,8 @@ class Nodes:
             iterations, sub_calls, cost_usd = state["iterations"], state["sub_calls"], state["cost_usd"]
             await session.note(status=status, iterations=iterations, sub_calls=sub_calls, cost_usd=cost_usd)
         if answer is None:
-            misfit = state.get("repair") == "done"
-            answer = prompts.no_answer(state["exhausted"], settings.max_iterations, misfit=misfit)
+            misfit = None if self.form is None else state.get("misfit", "")
+            answer = prompts.no_answer(state["exhausted"], settings.max_iterations, misfit)
         else:
             emit("final_answer", state["iterations"], answer, verbose=settings.verbose, answer_chars=len(answer))
         return {"messages": [marked(AIMessage(answer), "answer", status=status)], "status": status, "answered_by": by}
@@ -370,6 +376,12 @@ def _blank_turn() -> RLMState:
         "models": {},
         "elapsed_s": 0.0,
     }
+
+
+def _tell_refused(done: Done, state: RLMState, settings: RLMConfig) -> None:
+    """That an answer was not accepted, which no cell has printed."""
+    refusal = done.error or ""
+    emit("answer_refused", state["iterations"], refusal, verbose=settings.verbose, refusal=refusal)
 
 
 def _outcome(done: Done, settings: RLMConfig, notes: list[str]) -> Outcome:

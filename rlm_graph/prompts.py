@@ -533,10 +533,18 @@ DRAFT_CELL = 'if answer["content"] not in ("", None):\n    FINAL(answer["content
 """What is run in the place of the last reply where there is no budget for one."""
 
 
-def no_answer(exhausted: str | None, max_iterations: int, *, misfit: bool = False) -> str:
-    """The last message of a run without an answer; `misfit`: its last value did not fit the form."""
-    what = f"the budget {exhausted} ran out" if exhausted else f"the {max_iterations} iterations ran out"
-    return f"No answer: {what}, and the last question gave none{' that fits the form' if misfit else ''}."
+def no_answer(exhausted: str | None, max_iterations: int, misfit: str | None = None) -> str:
+    """The last message of a run without an answer.
+
+    Args:
+        exhausted: The budget that ran out; None: the iterations.
+        max_iterations: How many there were.
+        misfit: What was wrong with the last value that did not fit the form; "": there was no value; None: no form.
+    """
+    iterations = "the only iteration" if max_iterations == 1 else f"the {max_iterations} iterations"
+    what = f"the budget {exhausted} ran out" if exhausted else f"{iterations} ran out"
+    told = f"No answer: {what}, and the last question gave none{'' if misfit is None else ' that fits the form'}."
+    return f"{told} What was wrong with the last one: {_beginning(misfit, MAX_PROBLEM_CHARS)}" if misfit else told
 
 
 def approve_cells(count: int, iteration: int) -> str:

@@ -36,6 +36,10 @@ MAX_DEPTH = 100
 
 _TOO_DEEP = f"the answer is nested more than {MAX_DEPTH} levels deep"
 
+_WRAPPED = ("schema", "parameters", "json_schema", "function")
+_BESIDE = ("type", "name", "title", "description", "strict")
+"""Where OpenAI's functions and `response_format` hold a schema, and what stands beside it."""
+
 _SUSPECT = re.compile(r"\\u0000|\\ud[89a-f]|\d{19}")
 """Where a NUL, a lone surrogate, or a number of more than 64 bits may stand in JSON that is ASCII."""
 
@@ -44,8 +48,9 @@ class Form:
     """A form of answers.
 
     Args:
-        given: What `create_rlm` is given as `response_format`. Of `create_agent`'s strategies the schema is taken: the
-            value comes out of the REPL, and no provider has to be told how.
+        given: What `create_rlm` is given as `response_format`. Of `create_agent`'s strategies, and of what providers
+            wrap a JSON Schema in, the schema is taken: the value comes out of the REPL, and no provider has to be told
+            how.
 
     Raises:
         ConfigError: it is nothing that answers can be checked against.
@@ -178,10 +183,16 @@ def _with_instance(form: Form, values: Any) -> Any:
 
 
 def _unwrapped(given: Any) -> Any:
-    """The schema in one of `create_agent`'s strategies. Who gives one has imported their module; we do not."""
+    """The schema in what is wrapped around it: as a JSON Schema, such a dict would take any value."""
+    # Who gives one of `create_agent`'s strategies has imported their module; we do not.
     module = sys.modules.get("langchain.agents.structured_output")
     kinds = [getattr(module, name, None) for name in ("ToolStrategy", "ProviderStrategy", "AutoStrategy")]
-    return given.schema if any(isinstance(given, kind) for kind in kinds if kind is not None) else given
+    if any(isinstance(given, kind) for kind in kinds if kind is not None):
+        return _unwrapped(given.schema)
+    for held in _WRAPPED if isinstance(given, Mapping) else ():
+        if isinstance(given.get(held), Mapping) and given.keys() <= {held, *_BESIDE}:
+            return _unwrapped(given[held])
+    return given
 
 
 def _has_json(text: str) -> bool:

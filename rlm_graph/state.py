@@ -258,6 +258,9 @@ class RLMState(TypedDict, total=False):
     repair: Literal["none", "due", "done"]
     """Whether the reply to the last question did not fit the form, and may be mended once."""
 
+    misfit: str
+    """What was wrong with the last value of this question that did not fit the form; "" if there was none."""
+
     answer: str | None
     structured_response: Any
     citations: list[Citation]

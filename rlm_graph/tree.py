@@ -216,6 +216,7 @@ class RequestMeter:
         self._prompt = prompt
         self._is_sub_call = is_sub_call
         self._started_at = time.time()
+        self._ended_at: float | None = None
         self._requests = 0
         self._usage = Usage()
 
@@ -236,6 +237,8 @@ class RequestMeter:
             if self._is_sub_call:
                 tree.ledger.take_back_sub_call()
             raise
+        if not self._requests:  # what the call has waited for a slot is no part of it
+            self._started_at = time.time()
         self._requests += 1
         return RequestReservation(self, reserved)
 
@@ -251,6 +254,7 @@ class RequestMeter:
 
     def settle(self, usage: Usage) -> None:
         """Count what one request took."""
+        self._ended_at = time.time()  # before the next one has its slot: the two do not seem to go on at once
         self._usage = self._usage + usage
         self.tree.ledger.spend(usage, model=self._model_name)
 
@@ -267,7 +271,7 @@ class RequestMeter:
             output_tokens=self._usage.output_tokens,
             cost_usd=self._usage.cost_usd,
             started_at=self._started_at,
-            ended_at=time.time(),
+            ended_at=self._ended_at or time.time(),
             prompt=self._prompt,
         )
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any
 
+import pytest
+from forks import Fork, Forks, leave, serve
 from langchain.agents import create_agent
 from langchain_core.runnables import RunnableConfig
 from langchain_openai import ChatOpenAI
@@ -146,87 +144,11 @@ class LateSaver(SqliteSaver):
         return super().put(config, checkpoint, metadata, versions)
 
 
-def main() -> None:
-    """Fork a process for each life that stdin names, and tell its pid. Ends with stdin."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
-    for line in sys.stdin:
-        life = Life(**json.loads(line))
-        pid = os.fork()
-        if not pid:
-            _be(life)
-            return
-        print(pid, flush=True)
-
-
-def _be(life: Life) -> None:
+def be(told: dict[str, Any]) -> None:
     """Live, and leave the answer."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    life = Life(**told)
     os.environ.update(RLM_GRAPH_HOME=life.folder, TMPDIR=life.folder, LANGGRAPH_STRICT_MSGPACK="true")
-    with life.log.open("a") as log:
-        os.dup2(log.fileno(), sys.stdout.fileno())
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    try:
-        answer = live(life)
-    except Exception as error:  # whatever it is, the test must see it
-        traceback.print_exc()
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    written = life.answer.with_suffix(".part")
-    written.write_text(json.dumps(answer))
-    written.replace(life.answer)
-
-
-class Lives:
-    """Starts such processes, and ends those that are left."""
-
-    def __init__(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        command = [sys.executable, str(Path(__file__))]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen(command, env=environment, **pipes)
-        self._pids: dict[int, int] = {}  # their pidfds
-
-    def begin(self, life: Life) -> int:
-        """Start a process; returns its pid."""
-        life.answer.unlink(missing_ok=True)
-        _stream(self._process.stdin).write(json.dumps(asdict(life)) + "\n")
-        _stream(self._process.stdin).flush()
-        line = _stream(self._process.stdout).readline()
-        assert line, "agent_lives.py could not be started; its reason is on stderr"
-        self._pids[int(line)] = os.pidfd_open(int(line))
-        return int(line)
-
-    def kill(self, pid: int) -> None:
-        """SIGKILL."""
-        os.kill(pid, signal.SIGKILL)
-        assert select.select([self._pids[pid]], [], [], 10)[0]
-
-    def end(self, life: Life) -> Any:
-        """Start a process, wait for its end, and return its answer."""
-        pid = self.begin(life)
-        assert select.select([self._pids[pid]], [], [], 60)[0], life.log.read_text()
-        assert life.answer.exists(), life.log.read_text()
-        return json.loads(life.answer.read_text())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for pid, end in self._pids.items():
-            if not select.select([end], [], [], 0)[0]:
-                os.kill(pid, signal.SIGKILL)
-            os.close(end)
-        with self._process as process:
-            _stream(process.stdin).close()
-
-
-def _stream(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
-
-
-def chain(name: str, *parts: object) -> str:
-    """Code that asks for one thing after the other, each when it has the answer before: so that is in the journal."""
-    return f"for part in {parts!r}:\n    parts.append(llm_query(f'{name} {{part}}' + parts[-1][:0]))"
+    leave(life.answer, lambda: live(life), log=life.log)
 
 
 class Held:
@@ -243,6 +165,55 @@ class Held:
         return f"<{request.text}>"
 
 
+class Lives(Forks):
+    """Starts such processes, and ends those that are left."""
+
+    def __init__(self) -> None:
+        super().__init__(__file__)
+        self._all: list[Fork] = []
+
+    def end(self, life: Life) -> Any:
+        """Start a process, wait for its end, and return its answer."""
+        assert self._start(life).ended(within_s=60), life.log.read_text()
+        assert life.answer.exists(), life.log.read_text()
+        return json.loads(life.answer.read_text())
+
+    def end_after_a_kill(
+        self, life: Life, server: ScriptedServer, sub: Held, *, asked: int, loses_checkpoints: bool = False
+    ) -> Any:
+        """Kill a process when the sub-model was asked so often, and return the answer of another one."""
+        process = self._start(replace(life, loses_checkpoints=loses_checkpoints))
+        _wait_for(server, "sub", asked)
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.ended(within_s=10)
+        sub.is_holding = False
+        return self.end(life)
+
+    def _start(self, life: Life) -> Fork:
+        life.answer.unlink(missing_ok=True)
+        self._all.append(Fork(self.fork(asdict(life))))
+        return self._all[-1]
+
+    def __exit__(self, *exception: object) -> None:
+        for process in self._all:
+            if not process.ended():
+                os.kill(process.pid, signal.SIGKILL)
+            process.close()
+        super().__exit__(*exception)
+
+
+@pytest.fixture(scope="module")
+def lives() -> Iterator[Lives]:
+    """Starts the processes that are killed."""
+    with Lives() as started:
+        yield started
+
+
+def chain(name: str, *parts: object) -> str:
+    """Code that asks for one thing after the other, each when it has the answer before: so that is in the journal."""
+    return f"for part in {parts!r}:\n    parts.append(llm_query(f'{name} {{part}}' + parts[-1][:0]))"
+
+
 def asked_again(server: ScriptedServer) -> list[str]:
     """What was asked more than once: the end of each such request's last message, for each time after the first."""
     times = Counter((request.model, json.dumps(request.messages)) for request in server.requests)
@@ -250,7 +221,7 @@ def asked_again(server: ScriptedServer) -> list[str]:
     return sorted(texts[key][-40:] for key, count in times.items() for _ in range(count - 1))
 
 
-def wait_for(server: ScriptedServer, model: str, count: int, within_s: float = 30) -> None:
+def _wait_for(server: ScriptedServer, model: str, count: int, within_s: float = 30) -> None:
     """Wait until so many requests for a model have come."""
     deadline = time.monotonic() + within_s
     while server.count(model) < count:
@@ -259,4 +230,4 @@ def wait_for(server: ScriptedServer, model: str, count: int, within_s: float = 3
 
 
 if __name__ == "__main__":
-    main()
+    serve(be)

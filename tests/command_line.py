@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,23 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+Play = Callable[..., ScriptedServer]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
+    """Starts a scripted server, and lets the commands that follow find it, in this process and in others."""
+    with ExitStack() as stack:
+
+        def start(root: Any, sub: Any = "yes", **more: Any) -> ScriptedServer:
+            server = stack.enter_context(ScriptedServer({"root": root, "sub": sub, **more}))
+            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+            monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+            return server
+
+        yield start
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scripts import turn_of
+
 from rlm_graph.testing import Reply, Request
 
 PIECES = [f"piece {number} of the text" for number in range(12)]
@@ -209,7 +211,7 @@ class Models:
 
     async def root(self, request: Request) -> Reply:
         """The next cell."""
-        turn = sum(message["role"] == "assistant" for message in request.messages)
+        turn = turn_of(request)
         cell = self._cells[turn]
         reply = await self._answer(request, lambda token: f"```repl\n# {token}{cell}```", is_turn=True)
         self._last_turn = next(asked for asked in reversed(self.asked) if asked.token in reply.text)
@@ -221,7 +223,7 @@ class Models:
             self._last_turn.proven = True
         if not request.system:
             return await self._answer(request, str)
-        turn = sum(message["role"] == "assistant" for message in request.messages)
+        turn = turn_of(request)
         asked = next(message["content"] for message in request.messages if message["role"] == "user")
         question = re.findall(r"Question: (.*)", asked)[0]
         cell = f"question = {question!r}\n{CHILD_CELLS[turn]}"

@@ -55,7 +55,7 @@ class PostgresServer:
         """The URL of a database of its own."""
         name = f"test_{uuid.uuid4().hex}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} STRATEGY FILE_COPY")  # twice as fast as through the log
         return self.url(name)
 
     def start(self) -> None:

@@ -297,6 +297,22 @@ for c in chunks:
         out.append({"raw": reply})
 """,
     ),
+    "a label of the JSON in a try that catches what can go wrong": (
+        12,
+        """
+labels, bad = {}, []
+for i, c in enumerate(chunks):
+    raw = llm_query(f"As JSON: {c}" + (" # json" if i % 3 else ""))
+    try:
+        data = json.loads(raw)
+        label = data.get("label", "other").strip().lower()
+    except (json.JSONDecodeError, AttributeError):
+        data, label = None, "unparsed"
+        bad.append(i)
+    labels.setdefault(label, []).append(i)
+print(sorted(labels), bad)
+""",
+    ),
     "a number in a try that goes on": (
         12,
         """

@@ -22,64 +22,67 @@ _START_TIMEOUT_S = 60.0
 _SERVER = """
 import random, threading, time
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
+from werkzeug.serving import make_server
 
 s3 = DomainDispatcherApplication(create_backend_app)
 lock = threading.Lock()
 
-def app(environ, start_response):
-    if not {conditional} and environ["REQUEST_METHOD"] == "PUT":
-        time.sleep(random.random() / 2)  # writers that begin at once do not end at once
-    if not {conditional} and "HTTP_IF_NONE_MATCH" in environ:
-        start_response("501 Not Implemented", [("Content-Type", "application/xml")])
-        return [b"<Error><Code>NotImplemented</Code><Message>no such header here</Message></Error>"]
+def full(environ, start_response):
     method = "COPY" if "HTTP_X_AMZ_COPY_SOURCE" in environ else environ["REQUEST_METHOD"]
     with lock:
         print("asked:", method, environ["PATH_INFO"] + "?" + environ["QUERY_STRING"], flush=True)
         return s3(environ, start_response)
 
-run_simple("127.0.0.1", 0, app, threaded=True)
+def poorer(environ, start_response):
+    if environ["REQUEST_METHOD"] == "PUT":
+        time.sleep(random.random() / 2)  # writers that begin at once do not end at once
+    if "HTTP_IF_NONE_MATCH" in environ:
+        start_response("501 Not Implemented", [("Content-Type", "application/xml")])
+        return [b"<Error><Code>NotImplemented</Code><Message>no such header here</Message></Error>"]
+    return full(environ, start_response)
+
+servers = [make_server("127.0.0.1", 0, app, threaded=True) for app in (full, poorer)]
+for server in servers:
+    threading.Thread(target=server.serve_forever).start()
+print("ports:", *[server.server_port for server in servers], flush=True)
 """
 
 
 class S3Server:
-    """The server, from `__enter__` to `__exit__`.
-
-    Args:
-        conditional: Whether it takes `If-None-Match`, as S3 does; many servers like it refuse that. One that does not
-            is slow, too.
-    """
+    """The server, from `__enter__` to `__exit__`."""
 
     url: str
-
-    def __init__(self, *, conditional: bool = True) -> None:
-        self._conditional = conditional
+    poorer_url: str
+    """The same server, slow and without `If-None-Match`: many that are like S3 refuse that."""
 
     def __enter__(self) -> S3Server:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             self._log = Path(folder, "log")
             log = stack.enter_context(self._log.open("wb"))
-            code = _SERVER.format(conditional=self._conditional)
-            process = subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log)
+            process = subprocess.Popen([sys.executable, "-c", _SERVER], stdout=log, stderr=log)
             stack.callback(process.wait)
             stack.callback(process.kill)
             deadline = time.monotonic() + _START_TIMEOUT_S
-            while not (found := re.search(r"Running on (http://\S+)", self._log.read_text())):
+            while not (found := re.search(r"ports: (\d+) (\d+)\n", self._log.read_text())):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"the S3 server did not start: {self._log.read_text()}")
                 time.sleep(0.02)
-            self.url = found[1]
+            self.url, self.poorer_url = (f"http://127.0.0.1:{port}" for port in found.groups())
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def environment(self) -> dict[str, str]:
-        """The variables by which a client finds this server, and nothing of the user's own."""
+    def environment(self, *, conditional: bool = True) -> dict[str, str]:
+        """The variables by which a client finds this server, and nothing of the user's own.
+
+        Args:
+            conditional: Whether it takes `If-None-Match`.
+        """
         return {
-            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ENDPOINT_URL": self.url if conditional else self.poorer_url,
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",

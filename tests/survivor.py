@@ -11,18 +11,15 @@ import asyncio
 import contextlib
 import json
 import os
-import select
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-import traceback
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any
 
+from forks import Fork, Forks, leave, serve
 from langchain_core.runnables import RunnableConfig
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -192,46 +189,19 @@ async def _async_saver(where: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         yield saver
 
 
-def main() -> None:
-    """Fork a process for each life that stdin names, and tell its pid. Ends with stdin."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
-    for line in sys.stdin:
-        life = Life(**json.loads(line))
-        pid = os.fork()
-        if not pid:
-            _be(life)
-            return
-        print(pid, flush=True)
-
-
-def _be(life: Life) -> None:
+def be(told: dict[str, Any]) -> None:
     """Live, and leave the result."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    life = Life(**told)
     os.environ.update(life.environment, RLM_GRAPH_HOME=life.home, TMPDIR=life.home)
-    with life.log.open("w") as log:
-        os.dup2(log.fileno(), sys.stdout.fileno())
-        os.dup2(log.fileno(), sys.stderr.fileno())
-    try:
-        result = asyncio.run(live_async(life)) if life.asynchronous else live(life)
-    except Exception as error:  # whatever it is, the test must see it
-        traceback.print_exc()
-        result = {"error": type(error).__name__, "message": str(error)}
-    written = life.result.with_suffix(".part")
-    written.write_text(json.dumps(result))
-    written.replace(life.result)
+    leave(life.result, lambda: asyncio.run(live_async(life)) if life.asynchronous else live(life), log=life.log)
 
 
-class Survivor:
+class Survivor(Fork):
     """A process that lives, as the test that disturbs it sees it."""
 
     def __init__(self, life: Life, pid: int) -> None:
+        super().__init__(pid)
         self.life = life
-        self.pid = pid
-        self._exit = os.pidfd_open(pid)  # readable once it has ended; the pid is not used again before it is reaped
-
-    def ended(self, within_s: float = 0.0) -> bool:
-        """Whether it has ended, or ends within so many seconds."""
-        return bool(select.select([self._exit], [], [], within_s)[0])
 
     def below(self) -> list[int]:
         """All processes that it has started, and theirs."""
@@ -258,10 +228,6 @@ class Survivor:
         """What it has left: a result, or an error; None if it was killed before."""
         return json.loads(self.life.result.read_text()) if self.life.result.exists() else None
 
-    def close(self) -> None:
-        """Forget it."""
-        os.close(self._exit)
-
 
 def children(pid: int) -> list[int]:
     """The processes that one has started."""
@@ -272,42 +238,29 @@ def children(pid: int) -> list[int]:
     return found
 
 
-class Survivors:
+class Survivors(Forks):
     """Starts survivors, and ends those that are left."""
 
     def __init__(self) -> None:
-        code = [sys.executable, "-W", "error", str(Path(__file__))]
-        self._process = subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        super().__init__(__file__, "-W", "error")
         self._all: list[Survivor] = []
 
     def start(self, life: Life) -> Survivor:
         """A process for a life."""
         Path(life.home).mkdir(parents=True, exist_ok=True)
-        life.result.unlink(missing_ok=True)  # of another run in this home, which would pass for that of this one
-        _stream(self._process.stdin).write(json.dumps(asdict(life)) + "\n")
-        _stream(self._process.stdin).flush()
-        pid = _stream(self._process.stdout).readline()
-        assert pid, "survivor.py could not be started; its reason is on stderr"
-        survivor = Survivor(life, int(pid))
+        for left in (life.result, life.log):  # of another run in this home, which would pass for that of this one
+            left.unlink(missing_ok=True)
+        survivor = Survivor(life, self.fork(asdict(life)))
         self._all.append(survivor)
         return survivor
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         for survivor in self._all:
             if not survivor.ended():
                 survivor.kill([survivor.pid, *survivor.below()])
             survivor.close()
-        with self._process as process:
-            _stream(process.stdin).close()
-
-
-def _stream(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
+        super().__exit__(*exception)
 
 
 if __name__ == "__main__":
-    main()
+    serve(be)

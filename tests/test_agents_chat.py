@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import agent_lives
 import pytest
-from agent_lives import Held, Life, Lives, asked_again, chain, wait_for
+from agent_lives import Held, Life, Lives, asked_again, chain
 from langchain.agents import create_agent
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import UsageMetadataCallbackHandler
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, FakeListChatModel
+from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.runnables import ConfigurableField
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
+from scripts import code, thread, turns
 
 from rlm_graph import (
     BudgetExceeded,
@@ -120,7 +126,9 @@ class TestStandardIntegration(ChatModelIntegrationTests):
 
 LONG = "\n".join(f"line {number} of a long text" for number in range(5_000))
 
-THREAD: Any = {"configurable": {"thread_id": "chat"}}
+lives = agent_lives.lives
+
+THREAD = thread("chat")
 
 
 @pytest.fixture
@@ -138,15 +146,10 @@ def make(serve: Callable[..., ScriptedServer], store: ContextStore) -> Callable[
 Make = Callable[..., tuple[ChatRLM, ScriptedServer]]
 
 
-def cell(code: str) -> str:
-    """A reply with code."""
-    return f"```repl\n{code}\n```"
-
-
 def test_the_short_paragraphs_around_a_long_text_are_the_question(make: Make) -> None:
     """They stay word for word; the REPL has the whole text; no request is long."""
     prompt = f"Count the lines of this.\n\n{LONG}\n\nAnswer with a number."
-    model, server = make(cell("FINAL(sum(line.startswith('line') for line in context.splitlines()))"))
+    model, server = make(code("FINAL(sum(line.startswith('line') for line in context.splitlines()))"))
     assert model.invoke(prompt).content == "5000"
     (request,) = server.requests
     assert "Count the lines of this.\n\n[... a text of" in request.text
@@ -156,13 +159,13 @@ def test_the_short_paragraphs_around_a_long_text_are_the_question(make: Make) ->
 
 async def test_a_long_prompt_is_answered_in_async_code(make: Make) -> None:
     """With `ainvoke`."""
-    model, _ = make(cell("FINAL(len(context))"))
+    model, _ = make(code("FINAL(len(context))"))
     assert (await model.ainvoke(LONG)).content == str(len(LONG))
 
 
 def test_a_caller_can_say_what_the_question_is(make: Make) -> None:
     """`question=`: then all that is in the prompt is the context; a short prompt is asked it at its end."""
-    model, server = make([cell("FINAL(context.split()[-1])"), "short"])
+    model, server = make([code("FINAL(context.split()[-1])"), "short"])
     assert model.invoke(f"{LONG}\n\nThe end.", question="How does it end?").content == "end."
     assert "Question: How does it end?" in server.requests[0].text
     assert model.invoke("a text", question="What is it?").content == "short"
@@ -221,7 +224,7 @@ def test_what_is_no_text_cannot_be_in_a_long_prompt(make: Make) -> None:
 
 def test_usage_is_that_of_all_requests_and_counted_once(make: Make) -> None:
     """In the message: all of them; by callbacks: each for its own model."""
-    model, server = make(cell("FINAL(llm_query(context[:9]))"))
+    model, server = make(code("FINAL(llm_query(context[:9]))"))
     handler = UsageMetadataCallbackHandler()
     reply = model.invoke(LONG, config={"callbacks": [handler]})
     total = sum(request.usage.total_tokens for request in server.requests if request.usage)
@@ -233,11 +236,31 @@ def test_usage_is_that_of_all_requests_and_counted_once(make: Make) -> None:
 
 async def test_a_long_prompt_streams_its_answer(make: Make) -> None:
     """Whole: it is a value of the REPL, which nobody types."""
-    model, _ = make(cell("FINAL('an answer')"))
-    whole = sum(model.stream(LONG), AIMessageChunk(""))
+    model, server = make(code("FINAL('an answer')"))
+    handler = UsageMetadataCallbackHandler()
+    config: Any = {"callbacks": [handler]}
+    whole = sum(model.stream(LONG, config), AIMessageChunk(""))
     assert whole.content == "an answer"
+    assert "".join([str(chunk.content) async for chunk in model.astream(LONG, config)]) == "an answer"
+    asked = [request.usage.total_tokens for request in server.requests if request.usage]
     assert whole.usage_metadata
-    assert "".join([str(chunk.content) async for chunk in model.astream(LONG)]) == "an answer"
+    assert whole.usage_metadata["total_tokens"] == asked[0]
+    assert handler.usage_metadata["root"]["total_tokens"] == sum(asked)
+
+
+async def test_who_listens_hears_the_run_inside_and_the_answer_once(make: Make) -> None:
+    """`astream_events` has it below the model's call; the answer is a token of it, also in an agent's stream."""
+    model, _ = make(code("FINAL('an answer')"))
+    events = [event async for event in model.astream_events(LONG, version="v2")]
+    (told,) = [event for event in events if event["name"] == "ChatRLM" and event["event"] == "on_chat_model_stream"]
+    assert told["data"]["chunk"].content == "an answer"
+    (inside,) = [event for event in events if event["name"] == "rlm" and event["event"] == "on_chain_start"]
+    assert inside["parent_ids"] == [told["run_id"]]
+    agent = create_agent(model)
+    streamed = [chunk for chunk, about in agent.stream({"messages": LONG}, stream_mode="messages")]
+    assert [chunk.text for chunk in streamed] == ["an answer"]
+    streamed = [chunk async for chunk, about in agent.astream({"messages": LONG}, stream_mode="messages")]
+    assert [chunk.text for chunk in streamed] == ["an answer"]
 
 
 class Person(BaseModel):
@@ -250,12 +273,29 @@ class Person(BaseModel):
 @pytest.mark.parametrize("form", ["class", "json schema"])
 def test_structured_output_of_a_long_prompt_is_a_value_of_the_repl(make: Make, form: str) -> None:
     """It is checked in the run, and no model types it: a misfit goes back to the code."""
-    submitted = [cell("FINAL({'name': 'line 0', 'lines': 'many'})"), cell("FINAL({'name': 'line 0', 'lines': 5000})")]
+    submitted = [code("FINAL({'name': 'line 0', 'lines': 'many'})"), code("FINAL({'name': 'line 0', 'lines': 5000})")]
     model, server = make(submitted)
     schema: Any = Person if form == "class" else Person.model_json_schema()
     value = model.with_structured_output(schema).invoke(LONG)
     assert value == (Person(name="line 0", lines=5_000) if form == "class" else {"name": "line 0", "lines": 5_000})
     assert [bool(request.body.get("tools")) for request in server.requests] == [False, False]
+
+
+def test_an_agents_structured_output_of_a_long_prompt_is_a_value_of_the_repl(make: Make) -> None:
+    """Where the agent asks the provider for it; where it makes a tool of it, the root model calls that."""
+
+    def root(request: Request) -> Reply | str:
+        if request.body.get("tools"):
+            return Reply(tool_calls=[ToolCall("Person", {"name": "line 0", "lines": int(request.text.split()[-1])})])
+        typed = "JSON Schema" in request.system
+        return code("FINAL({'name': 'line 0', 'lines': 5000})" if typed else "FINAL(len(context.splitlines()))")
+
+    model, server = make(root)
+    for strategy, requests in ((ProviderStrategy(Person), 1), (ToolStrategy(Person), 2), (Person, 2)):
+        asked = server.count("root")
+        agent: Any = create_agent(model, response_format=strategy)
+        assert agent.invoke({"messages": LONG})["structured_response"] == Person(name="line 0", lines=5_000)
+        assert server.count("root") - asked == requests
 
 
 def test_tools_are_called_with_what_was_found_in_a_long_prompt(make: Make) -> None:
@@ -266,7 +306,7 @@ def test_tools_are_called_with_what_was_found_in_a_long_prompt(make: Make) -> No
         return f"sent to {to}"
 
     calls = Reply(tool_calls=[ToolCall("send", {"to": "line 4999"})])
-    model, server = make([cell("FINAL(context.splitlines()[-1])"), calls])
+    model, server = make([code("FINAL(context.splitlines()[-1])"), calls])
     reply = model.bind_tools([send]).invoke(f"Send it to the last one.\n\n{LONG}")
     assert [(call["name"], call["args"]) for call in reply.tool_calls] == [("send", {"to": "line 4999"})]
     last = server.requests[-1]
@@ -282,7 +322,7 @@ def test_tools_are_called_with_what_was_found_in_a_long_prompt(make: Make) -> No
 )
 def test_a_long_prompt_without_an_answer_is_an_error(make: Make, config: RLMConfig, error: type[Exception]) -> None:
     """A failure is never a reply."""
-    model, _ = make([cell("1"), ""], config=config)
+    model, _ = make([code("1"), ""], config=config)
     with pytest.raises(error):
         model.invoke(LONG)
 
@@ -296,6 +336,46 @@ def test_arguments_are_checked(make: Make) -> None:
         ChatRLM(model=model, long_above_chars=-1)
     named = ChatRLM(model="openai:root", base_url=server.base_url, api_key="any", temperature=0.5)
     assert named._get_ls_params()["ls_temperature"] == 0.5
+    assert (named.model_name, model.model_name) == ("root", "root")
+
+
+def test_a_key_is_shown_nowhere() -> None:
+    """What LangChain traces of a model is its `repr`."""
+    model = ChatRLM(model="openai:gpt-4.1", api_key="secret")
+    for shown in (repr(model), str(dumpd(model)), str(model.model_dump()), str(model._identifying_params)):
+        assert "gpt-4.1" in shown
+        assert "secret" not in shown
+
+
+def test_a_changed_copy_keeps_what_the_root_model_was_given(make: Make) -> None:
+    """`configurable_fields` makes a model anew from the fields of another."""
+    _, server = make(code("FINAL(len(context))"))
+    model = ChatRLM(model="openai:root", base_url=server.base_url, api_key="any")
+    changeable = model.configurable_fields(long_above_chars=ConfigurableField(id="long"))
+    assert changeable.with_config(configurable={"long": 5}).invoke("a text").content == "6"
+
+
+def test_tokens_are_counted_as_the_root_model_counts_them() -> None:
+    """Nobody is sent to a tokenizer of another model."""
+    root = FakeListChatModel(responses=[], custom_get_token_ids=lambda text: [len(word) for word in text.split()])
+    model = ChatRLM(model=root)
+    assert model.get_num_tokens("three short words") == 3
+    assert model.get_num_tokens_from_messages([HumanMessage("two words")]) == 3  # and who says them
+
+
+def test_replies_are_cached_by_prompt_and_question(make: Make) -> None:
+    """As any chat model's, long and short."""
+    model, server = make(lambda r: code("FINAL(len(context))") if r.system else "short", cache=InMemoryCache())
+    for prompt, options in ((LONG, {}), (LONG, {"question": "How long?"}), ("a text", {})):
+        asked = server.count("root")
+        assert model.invoke(prompt, **options).content == model.invoke(prompt, **options).content
+        assert server.count("root") == asked + 1
+
+
+def test_a_batch_of_long_prompts_gets_each_its_answer(make: Make) -> None:
+    """At once."""
+    model, _ = make(code("FINAL(len(context))"))
+    assert [reply.content for reply in model.batch([LONG, f"{LONG}+"])] == [str(len(LONG)), str(len(LONG) + 1)]
 
 
 # In graphs. ---------------------------------------------------------------------------------------------------------
@@ -315,7 +395,7 @@ async def test_the_same_prompt_twice_in_a_node_is_asked_twice(make: Make) -> Non
         if request.model_index == 2 and failing.pop():
             failing.append(False)
             return failures.server_error()
-        return cell("FINAL(llm_query('sample'))")
+        return code("FINAL(llm_query('sample'))")
 
     model, server = make(root, lambda r: f"sample {r.model_index}", config=RLMConfig(max_retries=0))
 
@@ -336,7 +416,7 @@ async def test_the_same_prompt_twice_in_a_node_is_asked_twice(make: Make) -> Non
 
 def test_a_person_is_asked_through_the_agent(make: Make) -> None:
     """The run inside interrupts the agent, and goes on where it was."""
-    model, server = make(cell("FINAL(llm_query('x') + ask_user('Which?'))"), config=RLMConfig(ask_user=True))
+    model, server = make(code("FINAL(llm_query('x') + ask_user('Which?'))"), config=RLMConfig(ask_user=True))
     agent = create_agent(model, checkpointer=InMemorySaver())
     stopped = agent.invoke({"messages": LONG}, THREAD)
     assert stopped["__interrupt__"][0].value["rlm_requests"][0]["text"] == "Which?"
@@ -346,35 +426,19 @@ def test_a_person_is_asked_through_the_agent(make: Make) -> None:
 
 def test_the_runs_events_come_through_a_graphs_stream(make: Make) -> None:
     """In mode `custom`."""
-    model, _ = make(cell("FINAL(1)"))
+    model, _ = make(code("FINAL(1)"))
     agent = create_agent(model)
     events = [read_event(chunk) for chunk in agent.stream({"messages": LONG}, stream_mode="custom")]
     assert [event.type for event in events if event][-1] == "final_answer"
 
 
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    """Starts the processes that are killed."""
-    with Lives() as started:
-        yield started
-
-
 def test_a_long_prompt_survives_a_kill(lives: Lives, serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
     """The agent goes on in the middle of its model's reply, in another process."""
-
-    def root(request: Request) -> str:
-        if not any(message["role"] == "assistant" for message in request.messages):
-            return cell("parts = ['']\n" + chain("a", 0, 1, 2))
-        return cell(chain("a", "last") + "\nFINAL(''.join(parts))")
-
+    root = turns(code("parts = ['']", chain("a", 0, 1, 2)), code(chain("a", "last"), "FINAL(''.join(parts))"))
     sub = Held("last")
     server = serve({"root": root, "sub": sub})
     life = Life("chat", server.base_url, str(tmp_path), question=f"What is it?\n\n{LONG}")
-    pid = lives.begin(life)
-    wait_for(server, "sub", 4)
-    lives.kill(pid)
-    sub.is_holding = False
-    assert lives.end(life) == "<a 0><a 1><a 2><a last>"
+    assert lives.end_after_a_kill(life, server, sub, asked=4) == "<a 0><a 1><a 2><a last>"
     assert asked_again(server) == ["a last"]
 
 

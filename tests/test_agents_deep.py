@@ -8,20 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import agent_lives
 import pytest
-from agent_lives import TEXT, Held, Life, Lives, asked_again, chain, wait_for
+from agent_lives import TEXT, Held, Life, Lives, asked_again, chain
 from deepagents import create_deep_agent
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from scripts import code, thread, turn_of
 
 from rlm_graph import ContextNotFoundError, ContextStore, Document, RLMConfig, create_rlm
 from rlm_graph.agents import rlm_sub_agent
 from rlm_graph.events import read_event
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall
 
-THREAD: Any = {"configurable": {"thread_id": "deep"}}
+lives = agent_lives.lives
+
+THREAD = thread("deep")
 
 
 def tasks(*descriptions: str) -> Callable[[Request], Reply | str]:
@@ -54,7 +58,7 @@ def make(serve: Callable[..., ScriptedServer], store: ContextStore) -> Iterator[
         rlm.close()
 
 
-ROOT = "```repl\nFINAL(llm_query(context.split()[1]))\n```"
+ROOT = code("FINAL(llm_query(context.split()[1]))")
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -79,7 +83,7 @@ def test_the_context_can_come_from_the_agents_state(make: Callable[..., Any]) ->
     def documents(state: Any) -> list[Document]:
         return [Document(file["content"], name) for name, file in state["files"].items()]
 
-    agent, _ = make(tasks("Which files?"), "```repl\nFINAL([d.name for d in context])\n```", context=documents)
+    agent, _ = make(tasks("Which files?"), code("FINAL([d.name for d in context])"), context=documents)
     assert agent.invoke({"messages": "?", "files": files})["messages"][-1].content == '["/a.txt", "/b.txt"]'
 
 
@@ -104,14 +108,14 @@ def test_a_person_is_asked_through_the_deep_agent(make: Callable[..., Any]) -> N
 
     def root(request: Request) -> str:
         if "rejected" in request.text:
-            return "```repl\nFINAL('as you like')\n```"
-        return f"```repl\nFINAL(ask_user('Which?') + {'one' if 'task one' in str(request.messages) else 'two'!r})\n```"
+            return code("FINAL('as you like')")
+        return code(f"FINAL(ask_user('Which?') + {'one' if 'task one' in str(request.messages) else 'two'!r})")
 
     config = RLMConfig(approve_cells=True, ask_user=True)
     agent, server = make(tasks("task one", "task two"), root, config=config, saver=InMemorySaver())
     stopped = agent.invoke({"messages": "?"}, THREAD)
-    code = {stop.value["rlm_requests"][0]["cells"][0]: stop.id for stop in stopped["__interrupt__"]}
-    one, two = (next(code[cell] for cell in code if name in cell) for name in ("'one'", "'two'"))
+    cells = {stop.value["rlm_requests"][0]["cells"][0]: stop.id for stop in stopped["__interrupt__"]}
+    one, two = (next(cells[cell] for cell in cells if name in cell) for name in ("'one'", "'two'"))
     stopped = agent.invoke(Command(resume={one: "approve", two: {"action": "reject", "reason": "no"}}), THREAD)
     kinds = {stop.value["rlm_requests"][0]["kind"]: stop.id for stop in stopped["__interrupt__"]}
     assert set(kinds) == {"ask_user", "approve_cells"}
@@ -121,31 +125,19 @@ def test_a_person_is_asked_through_the_deep_agent(make: Callable[..., Any]) -> N
     assert (server.count("agent"), server.count("root")) == (2, 3)
 
 
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    """Starts the processes that are killed."""
-    with Lives() as started:
-        yield started
-
-
 def test_tasks_survive_a_kill(lives: Lives, serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
     """Two at once: the deep agent goes on in both, in another process, and asks again only what was in flight."""
 
     def root(request: Request) -> str:
         name = "one" if "task one" in str(request.messages) else "two"
-        if not any(message["role"] == "assistant" for message in request.messages):
-            return "```repl\nparts = ['']\n" + chain(name, 0, 1, 2) + "\n```"
-        return "```repl\n" + chain(name, "last") + "\nFINAL(''.join(parts))\n```"
+        first, last = code("parts = ['']", chain(name, 0, 1, 2)), code(chain(name, "last"), "FINAL(''.join(parts))")
+        return last if turn_of(request) else first
 
     sub = Held("last")
     server = serve({"agent": tasks("task one", "task two"), "root": root, "sub": sub})
     life = Life("deep", server.base_url, str(tmp_path))
-    pid = lives.begin(life)
-    wait_for(server, "sub", 8)
-    lives.kill(pid)
-    sub.is_holding = False
     answers = ["".join(f"<{name} {part}>" for part in (0, 1, 2, "last")) for name in ("one", "two")]
-    assert lives.end(life) == " | ".join(answers)
+    assert lives.end_after_a_kill(life, server, sub, asked=8) == " | ".join(answers)
     assert asked_again(server) == ["one last", "two last"]
     assert len(TEXT) > max(len(str(request.messages)) for request in server.requests if request.model != "agent")
 

@@ -9,23 +9,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import agent_lives
 import pytest
-from agent_lives import TEXT, Held, Life, Lives, asked_again, chain, wait_for
+from agent_lives import TEXT, Held, Life, Lives, asked_again, chain
 from langchain.agents import create_agent
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import InjectedToolCallId, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
+from scripts import code, thread
 
 from rlm_graph import ConfigError, ContextStore, Journal, create_rlm
 from rlm_graph.agents import LargeContextMiddleware
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall
 
-
-def thread(name: str) -> Any:
-    """The config of a thread."""
-    return {"configurable": {"thread_id": name}}
+lives = agent_lives.lives
 
 
 def read_log(name: str) -> str:
@@ -49,7 +48,7 @@ def reads_and_asks(request: Request) -> Reply | str:
     return " and ".join(results[2:])
 
 
-ROOT = "```repl\nFINAL(context.splitlines()[0])\n```"
+ROOT = code("FINAL(context.splitlines()[0])")
 
 
 @pytest.fixture
@@ -160,7 +159,7 @@ def test_a_long_answer_becomes_a_handle_itself(make: Callable[..., Any]) -> None
             return Reply(tool_calls=[ToolCall("ask_context", {"handle": found[-1], "query": "Again"})])
         return str(results[-1]["content"])
 
-    root = ["```repl\nFINAL(context.upper())\n```", ROOT]
+    root = [code("FINAL(context.upper())"), ROOT]
     agent, _ = make(agent_model, [read_log], root=root)
     assert agent.invoke({"messages": "?"})["messages"][-1].content == "THE LOG ONE"
 
@@ -180,14 +179,17 @@ def test_images_and_artifacts_stay_in_the_message(make: Callable[..., Any]) -> N
     assert message.artifact == {"width": 1}
 
 
-def test_results_that_are_commands_are_moved_too(make: Callable[..., Any]) -> None:
-    """A tool may change the state with its message; both arrive."""
+@pytest.mark.parametrize("several", [False, True])
+def test_results_that_are_commands_are_moved_too(make: Callable[..., Any], several: bool) -> None:
+    """A tool may change the state with its message, at once or one by one; all of it arrives, in its order."""
 
     @tool
-    def search(tool_call_id: Annotated[str, InjectedToolCallId]) -> Command[Any]:
+    def search(tool_call_id: Annotated[str, InjectedToolCallId]) -> Any:
         """Search."""
-        message = ToolMessage("found " * 10_000, tool_call_id=tool_call_id, name="search")
-        return Command(update={"messages": [message], "jump_to": None})
+        found = ToolMessage("found " * 10_000, tool_call_id=tool_call_id, name="search")
+        if several:
+            return [Command(update={"messages": [found]}), Command(update={"messages": [HumanMessage("Note.")]})]
+        return Command(update={"messages": [found, HumanMessage("Note.")], "jump_to": None})
 
     def agent_model(request: Request) -> Reply | str:
         found = handles_in(request)
@@ -198,8 +200,11 @@ def test_results_that_are_commands_are_moved_too(make: Callable[..., Any]) -> No
             return Reply(tool_calls=[ToolCall("ask_context", {"handle": found[0], "query": "?"})])
         return str(results[-1]["content"])
 
-    agent, _ = make(agent_model, [search], root="```repl\nFINAL(context.count('found'))\n```")
-    assert agent.invoke({"messages": "?"})["messages"][-1].content == "10000"
+    agent, _ = make(agent_model, [search], root=code("FINAL(context.count('found'))"))
+    _, call, moved, note, *_, last = agent.invoke({"messages": "?"})["messages"]
+    assert (moved.tool_call_id, moved.artifact, note.content) == (call.tool_calls[0]["id"], None, "Note.")
+    assert moved.content.startswith("The result has 60,000 characters")
+    assert last.content == "10000"
 
 
 def test_what_a_thread_has_kept_is_not_swept(make: Callable[..., Any], store: ContextStore, tmp_path: Path) -> None:
@@ -249,29 +254,14 @@ def test_arguments_are_checked() -> None:
         LargeContextMiddleware("openai:gpt-4.1", threshold_chars=1_000, head_chars=2_000)
 
 
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    """Starts the processes that are killed."""
-    with Lives() as started:
-        yield started
-
-
 def test_handles_and_answers_survive_a_kill(lives: Lives, serve: Callable[..., ScriptedServer], tmp_path: Path) -> None:
     """Another process goes on in the middle of two questions about results that the first one has kept."""
-
-    def root(request: Request) -> str:
-        code = chain("{context.splitlines()[0]}", 0, 1, 2, "last")
-        return f"```repl\nparts = ['']\n{code}\nFINAL(''.join(parts))\n```"
-
+    root = code("parts = ['']", chain("{context.splitlines()[0]}", 0, 1, 2, "last"), "FINAL(''.join(parts))")
     sub = Held("last")
     server = serve({"agent": reads_and_asks, "root": root, "sub": sub})
     life = Life("middleware", server.base_url, str(tmp_path))
-    pid = lives.begin(life)
-    wait_for(server, "sub", 8)
-    lives.kill(pid)
-    sub.is_holding = False
     answers = ["".join(f"<the log {name} {part}>" for part in (0, 1, 2, "last")) for name in ("one", "two")]
-    assert lives.end(life) == " and ".join(answers)
+    assert lives.end_after_a_kill(life, server, sub, asked=8) == " and ".join(answers)
     assert asked_again(server) == ["the log one last", "the log two last"]
     assert len(TEXT) > max(len(str(request.messages)) for request in server.requests)
 

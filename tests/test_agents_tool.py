@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import agent_lives
 import pytest
-from agent_lives import Held, Life, Lives, asked_again, chain, wait_for
+from agent_lives import Held, Life, Lives, asked_again, chain
 from langchain.agents import create_agent
 from langchain.agents.middleware import ToolRetryMiddleware
 from langchain_core.callbacks import UsageMetadataCallbackHandler
@@ -22,6 +23,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command
+from scripts import code, thread, turn_of
 
 from rlm_graph import (
     ConfigError,
@@ -37,7 +39,9 @@ from rlm_graph.events import read_event
 from rlm_graph.graph import RLMGraph
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall, failures
 
-THREAD: Any = {"configurable": {"thread_id": "agent"}}
+lives = agent_lives.lives
+
+THREAD = thread("agent")
 
 TEXT = "alpha beta gamma"
 
@@ -73,17 +77,12 @@ def make(serve: Callable[..., ScriptedServer], store: ContextStore) -> Iterator[
         rlm.close()
 
 
-def cell(code: str) -> str:
-    """A reply with code."""
-    return f"```repl\n{code}\n```"
-
-
 def tool_messages(result: Any) -> list[ToolMessage]:
     """Those of a result."""
     return [message for message in result["messages"] if isinstance(message, ToolMessage)]
 
 
-ASK = cell("FINAL(llm_query(context[:5]))")
+ASK = code("FINAL(llm_query(context[:5]))")
 
 
 def test_an_agent_gets_the_answer_and_the_program_the_figures(make: Make) -> None:
@@ -122,7 +121,7 @@ def test_a_tool_over_a_fixed_context_has_one_argument_and_tells_what_it_is_over(
 
 def test_a_tool_without_a_context_takes_a_text(make: Make) -> None:
     """What the agent's model gives as `context` is the context."""
-    rlm, server = make(calls("Which?", context=TEXT), cell("FINAL(context.split()[1])"))
+    rlm, server = make(calls("Which?", context=TEXT), code("FINAL(context.split()[1])"))
     agent = create_agent(server.chat_model("agent"), [create_rlm_tool(rlm)])
     assert agent.invoke({"messages": "?"})["messages"][-1].content == "beta"
 
@@ -151,28 +150,44 @@ def test_a_call_that_is_no_question_is_an_error_that_the_agent_reads(
 
 def test_a_question_without_an_answer_is_an_error_that_the_agent_reads(make: Make) -> None:
     """It says what ran out, and its artifact what was spent."""
-    rlm, server = make(calls("?"), [cell("1"), ""], config=RLMConfig(max_iterations=1))
+    rlm, server = make(calls("?"), [code("1"), ""], config=RLMConfig(max_iterations=1))
     result = create_agent(server.chat_model("agent"), [create_rlm_tool(rlm, context=TEXT)]).invoke({"messages": "?"})
     (message,) = tool_messages(result)
     assert (message.status, message.artifact["status"]) == ("error", "no_answer")
-    assert message.content.startswith("No answer: the 1 iterations ran out")
+    assert message.content.startswith("No answer: the only iteration ran out")
     assert message.artifact["requests"] == 2
 
 
 def test_outside_of_an_agent_it_returns_text_and_raises(make: Make) -> None:
     """`invoke` gives the answer; a failure is an exception, never an answer."""
-    rlm, _ = make("", [ASK, cell("1"), ""], config=RLMConfig(max_iterations=1))
+    rlm, _ = make("", [ASK, code("1"), ""], config=RLMConfig(max_iterations=1))
     tool = create_rlm_tool(rlm, context=TEXT)
     assert tool.invoke({"query": "What?"}) == "five"
     with pytest.raises(ToolException, match="No answer"):
         tool.invoke({"query": "And now?"})
 
 
+def test_a_graph_with_a_checkpointer_answers_where_there_is_no_thread(make: Make) -> None:
+    """Nobody could come back to such a run; in a thread, it is that graph's."""
+    rlm, _ = make("", [ASK, ASK], checkpointer=InMemorySaver())
+    tool = create_rlm_tool(rlm, context=TEXT)
+    assert tool.invoke({"query": "What?"}) == "five"
+    assert not list(rlm.get_state_history(THREAD))
+    assert tool.invoke({"query": "What?"}, THREAD) == "five"
+    assert rlm.get_state(THREAD).values["answer"] == "five"
+
+
 def test_what_the_operator_must_mend_is_an_exception(make: Make, tmp_path: Path) -> None:
     """A refused key, a folder that is not there, arguments that contradict each other."""
     rlm, server = make(calls("?"), failures.unauthorized("any"))
+    tool = create_rlm_tool(rlm, context=TEXT)
     with pytest.raises(ModelAuthError):
-        create_agent(server.chat_model("agent"), [create_rlm_tool(rlm, context=TEXT)]).invoke({"messages": "?"})
+        create_agent(server.chat_model("agent"), [tool]).invoke({"messages": "?"})
+    told = ToolRetryMiddleware(max_retries=0, on_failure="continue")  # LangChain's way to have the agent read it
+    agent = create_agent(server.chat_model("agent"), [tool], middleware=[told])
+    (message,) = tool_messages(agent.invoke({"messages": "?"}))
+    assert message.status == "error"
+    assert "ModelAuthError: the server of root refuses the API key (HTTP 401)" in message.content
     with pytest.raises(ContextNotFoundError):
         create_rlm_tool(rlm, context=tmp_path / "missing")
     with pytest.raises(ConfigError, match="config: not allowed beside a graph"):
@@ -181,9 +196,43 @@ def test_what_the_operator_must_mend_is_an_exception(make: Make, tmp_path: Path)
         create_rlm_tool(rlm, max_answer_chars=-1)
 
 
+def test_the_evidence_of_a_typed_answer_is_in_the_artifact(make: Make) -> None:
+    """All of it plain values: a checkpointer keeps them."""
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    root = code("FINAL({'n': 1}, evidence=['beta'])")
+    rlm, server = make(calls("?"), root, config=RLMConfig(citations=True), response_format=schema)
+    tool = create_rlm_tool(rlm, context=TEXT)
+    agent = create_agent(server.chat_model("agent"), [tool], checkpointer=InMemorySaver())
+    agent.invoke({"messages": "?"}, THREAD)
+    (message,) = tool_messages(agent.get_state(THREAD).values)
+    assert message.content == message.artifact["answer"] == '{"n": 1}'
+    (citation,) = message.artifact["citations"]
+    assert (citation["start"], citation["end"], citation["text"]) == (6, 10, "beta")
+    assert message.artifact["evidence_problems"] == []
+
+
+def test_the_same_question_is_asked_anew_whenever_it_comes(make: Make) -> None:
+    """Twice in one turn of the agent, and again in the next."""
+
+    def agent_model(request: Request) -> Reply | str:
+        if request.messages[-1]["role"] == "tool":
+            return "done"
+        return Reply(tool_calls=[ToolCall("ask_documents", {"query": query}) for query in ("a?", "b?", "a?")])
+
+    def root(request: Request) -> str:
+        return code(f"FINAL(llm_query({'a' if 'a?' in request.text else 'b'!r}))")
+
+    rlm, server = make(agent_model, root, lambda r: f"{r.text}{r.model_index}")
+    agent = create_agent(server.chat_model("agent"), [create_rlm_tool(rlm, context=TEXT)], checkpointer=InMemorySaver())
+    agent.invoke({"messages": "?"}, THREAD)
+    answers = [str(message.content) for message in tool_messages(agent.invoke({"messages": "?"}, THREAD))]
+    assert [answer[0] for answer in answers] == ["a", "b", "a"] * 2
+    assert sorted(answer[1] for answer in answers) == list("012345")
+
+
 def test_a_long_answer_is_cut_for_the_agent_and_whole_for_the_program(make: Make) -> None:
     """The agent is told how much is missing."""
-    rlm, server = make(calls("?"), cell("FINAL('x' * 100_000)"))
+    rlm, server = make(calls("?"), code("FINAL('x' * 100_000)"))
     tool = create_rlm_tool(rlm, context=TEXT, max_answer_chars=1_000)
     (message,) = tool_messages(create_agent(server.chat_model("agent"), [tool]).invoke({"messages": "?"}))
     assert message.content == "x" * 1_000 + "\n[... 99,000 more characters of 100,000: ask for less to see the rest]"
@@ -192,7 +241,7 @@ def test_a_long_answer_is_cut_for_the_agent_and_whole_for_the_program(make: Make
 
 def test_an_answer_that_a_budget_forced_says_so(make: Make) -> None:
     """The agent must not take it for a finished one."""
-    rlm, server = make(calls("?"), [cell("1"), cell("FINAL('perhaps')")], config=RLMConfig(max_iterations=1))
+    rlm, server = make(calls("?"), [code("1"), code("FINAL('perhaps')")], config=RLMConfig(max_iterations=1))
     (message,) = tool_messages(
         create_agent(server.chat_model("agent"), [create_rlm_tool(rlm, context=TEXT)]).invoke({"messages": "?"})
     )
@@ -255,7 +304,7 @@ def requests_of(result: Any) -> list[str]:
 
 def test_a_person_is_asked_through_the_agent(make: Make) -> None:
     """Code is approved, a question is answered, and the run goes on inside; no model is asked twice."""
-    root = cell("told = ask_user('Which one?')\nFINAL(llm_query(told))")
+    root = code("told = ask_user('Which one?')\nFINAL(llm_query(told))")
     rlm, server = make(
         calls("?"), root, lambda r: f"about {r.text}", config=RLMConfig(approve_cells=True, ask_user=True)
     )
@@ -274,7 +323,7 @@ async def test_decisions_of_two_parallel_calls_are_not_mixed_up(make: Make, asyn
 
     def root(request: Request) -> str:
         name = "one" if "one?" in request.text else "two"
-        return cell(f"FINAL({name!r} + ask_user('which {name}?'))")
+        return code(f"FINAL({name!r} + ask_user('which {name}?'))")
 
     rlm, server = make(calls("one?", "two?"), root, config=RLMConfig(ask_user=True))
     tool = create_rlm_tool(rlm, context=TEXT)
@@ -293,7 +342,7 @@ async def test_decisions_of_two_parallel_calls_are_not_mixed_up(make: Make, asyn
 
 def test_a_call_that_failed_and_is_made_again_goes_on(make: Make) -> None:
     """A middleware calls the tool again: what was answered before the server failed is not asked again."""
-    root = [cell("a = llm_query('first')"), failures.server_error(), cell("FINAL(a)")]
+    root = [code("a = llm_query('first')"), failures.server_error(), code("FINAL(a)")]
     rlm, server = make(calls("?"), root, config=RLMConfig(max_retries=0))
     agent = create_agent(
         server.chat_model("agent"),
@@ -324,8 +373,7 @@ def test_two_calls_in_one_node_are_kept_apart(make: Make, tmp_path: Path) -> Non
         name = "one" if "one?" in str(request.messages) else "two"
         if request.model_index >= 2 and not mended.is_set():
             return failures.server_error()
-        turn = sum(message["role"] == "assistant" for message in request.messages)
-        return cell(f"kept = llm_query({name!r})") if not turn else cell("FINAL(kept)")
+        return code("FINAL(kept)") if turn_of(request) else code(f"kept = llm_query({name!r})")
 
     rlm, server = make("", root, lambda r: f"about {r.text}", config=RLMConfig(max_retries=0))
     tool = create_rlm_tool(rlm, context=TEXT)
@@ -364,7 +412,7 @@ def test_the_agents_own_run_time_settings_do_not_disturb(make: Make) -> None:
     class User:
         name: str
 
-    rlm, server = make(calls("?"), cell("1"), config=RLMConfig(max_iterations=2))
+    rlm, server = make(calls("?"), code("1"), config=RLMConfig(max_iterations=2))
     tool = create_rlm_tool(rlm, context=TEXT)
     for schema, given, iterations in ((User, User("Ada"), 2), (RLMConfig, RLMConfig(max_iterations=1), 1)):
         agent: Any = create_agent(server.chat_model("agent"), [tool], context_schema=schema)
@@ -374,12 +422,12 @@ def test_the_agents_own_run_time_settings_do_not_disturb(make: Make) -> None:
 
 def test_an_rlm_can_have_another_as_a_tool_of_its_code(make: Make, store: ContextStore, tmp_path: Path) -> None:
     """Several questions at once in a cell, each a run of its own, in a sync run with a sync checkpointer."""
-    inner, server = make("", lambda request: cell(f"FINAL(llm_query({request.text.split()[1]!r}))"), Held("nothing"))
-    code = """from concurrent.futures import ThreadPoolExecutor
+    inner, server = make("", lambda request: code(f"FINAL(llm_query({request.text.split()[1]!r}))"), Held("nothing"))
+    program = """from concurrent.futures import ThreadPoolExecutor
 with ThreadPoolExecutor(3) as pool:
     FINAL(list(pool.map(lambda query: ask_documents(query=query, context='a'), ['q0', 'q1', 'q1'])))"""
     with (
-        ScriptedServer(cell(code)) as outer_server,
+        ScriptedServer(code(program)) as outer_server,
         SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as saver,
         create_rlm(
             outer_server.chat_model("root"),
@@ -413,19 +461,11 @@ def test_contexts_that_end_before_the_agents_run_are_warned_of(
 # Kills. -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def lives() -> Iterator[Lives]:
-    """Starts the processes that are killed."""
-    with Lives() as started:
-        yield started
-
-
 def two_turns(request: Request) -> str:
     """A root model that asks for three things in its first turn, and for two more in its second."""
     name = "one" if "one?" in str(request.messages) else "two"
-    if not any(message["role"] == "assistant" for message in request.messages):
-        return cell("parts = ['']\n" + chain(name, 0, 1, 2))
-    return cell(chain(name, 3, "last") + "\nFINAL(''.join(parts))")
+    first, last = code("parts = ['']", chain(name, 0, 1, 2)), code(chain(name, 3, "last"), "FINAL(''.join(parts))")
+    return last if turn_of(request) else first
 
 
 @pytest.mark.parametrize(("held", "asked", "loses_checkpoints"), [("last", 10, False), ("2", 6, True)])
@@ -439,13 +479,9 @@ def test_two_parallel_questions_survive_a_kill(
     sub = Held(held)
     server = serve({"agent": calls("one?", "two?"), "root": two_turns, "sub": sub})
     life = Life("tool", server.base_url, str(tmp_path))
-    pid = lives.begin(replace(life, loses_checkpoints=loses_checkpoints))
-    wait_for(server, "sub", asked)
-    lives.kill(pid)
-    sub.is_holding = False
-    assert lives.end(life) == " | ".join(
-        "".join(f"<{name} {part}>" for part in (0, 1, 2, 3, "last")) for name in ("one", "two")
-    )
+    answers = ["".join(f"<{name} {part}>" for part in (0, 1, 2, 3, "last")) for name in ("one", "two")]
+    told = lives.end_after_a_kill(life, server, sub, asked=asked, loses_checkpoints=loses_checkpoints)
+    assert told == " | ".join(answers)
     assert asked_again(server) == [f"one {held}", f"two {held}"]
 
 
@@ -453,7 +489,7 @@ def test_a_person_is_asked_by_one_process_and_answers_in_another(
     lives: Lives, serve: Callable[..., ScriptedServer], tmp_path: Path
 ) -> None:
     """The interrupt is in the agent's checkpoints, and the decision reaches the run inside."""
-    root = cell("first = llm_query('first')\nFINAL(first + ask_user('Which one?'))")
+    root = code("first = llm_query('first')\nFINAL(first + ask_user('Which one?'))")
     server = serve({"agent": calls("?"), "root": root, "sub": Held("nothing")})
     life = Life("tool", server.base_url, str(tmp_path), settings={"ask_user": True})
     ((request,),) = lives.end(life)

@@ -9,14 +9,13 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import command_line
 import pytest
-from command_line import Outcome, process, wait_until
+from command_line import Outcome, Play, process, wait_until
 
 from rlm_graph.cli.questions import BadLine, parse
 from rlm_graph.cli.results import Results
@@ -26,29 +25,15 @@ from rlm_graph.testing import Reply, Request, ScriptedServer, Usage, failures
 no_models = command_line.no_models
 text = command_line.text
 cli = command_line.cli
+play = command_line.play
 
 Cli = Callable[..., Outcome]
-Play = Callable[..., ScriptedServer]
 MODELS = ["--model", "openai:root", "--sub-model", "openai:sub"]
 
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
-    """Starts a scripted server, and lets the commands that follow find it."""
-    with ExitStack() as stack:
-
-        def start(root: Any, sub: Any = "yes", **more: Any) -> ScriptedServer:
-            server = stack.enter_context(ScriptedServer({"root": root, "sub": sub, **more}))
-            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-            monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-            return server
-
-        yield start
 
 
 def write(*lines: Any, name: str = "questions.jsonl") -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from scripts import code, thread, turns
 
 from rlm_graph import BudgetExceeded, ConfigError, Price, RLMConfig
 from rlm_graph.ledger import Budgets, Ledger, Reserved, Usage
@@ -15,16 +16,6 @@ from rlm_graph.testing import Reply, Request
 from rlm_graph.testing import Usage as Tokens
 
 MakeRLM = Callable[..., Any]
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def play(*replies: str) -> Callable[[Request], str]:
-    """A root model that plays a turn by the number of replies that it is shown."""
-    return lambda request: replies[sum(message["role"] == "assistant" for message in request.messages)]
 
 
 def tokens(number: int) -> Callable[[Request], Reply]:
@@ -54,7 +45,7 @@ def test_a_budget_that_runs_out(
     """An exception in the cell, which the code can catch; then the last question, and the result says which it was."""
     config = RLMConfig(run_ahead=run_ahead, max_concurrency=1, **settings)
     rlm = make_rlm(
-        play(code(LOOP.format(error="BudgetExceeded")), code("FINAL(len(out))")),
+        turns(code(LOOP.format(error="BudgetExceeded")), code("FINAL(len(out))")),
         tokens(100_000),
         config=config,
         prices=PRICES,
@@ -74,7 +65,7 @@ def test_a_thousand_at_once_stay_within_the_budget(make_rlm: MakeRLM) -> None:
     program = "out = llm_query_batched([str(i) for i in range(1000)], return_errors=True)\nprint(len(out))"
     counting = "FINAL(sum(not isinstance(x, Exception) for x in out))"
     rlm = make_rlm(
-        play(code(program), code(counting)),
+        turns(code(program), code(counting)),
         tokens(1_000),
         config=RLMConfig(max_usd=0.2, max_sub_calls=5000, max_concurrency=100, sub_max_tokens=1),
         prices=PRICES,
@@ -90,9 +81,9 @@ def test_a_thousand_at_once_stay_within_the_budget(make_rlm: MakeRLM) -> None:
 def test_time_runs_out(make_rlm: MakeRLM) -> None:
     """No new call is made; the last question still is."""
     rlm = make_rlm(
-        play(code(LOOP.format(error="BudgetExceeded")), code("FINAL(len(out))")),
-        lambda request: Reply(text="a", delay_s=0.1),
-        config=RLMConfig(max_seconds=0.6, run_ahead=False),
+        turns(code(LOOP.format(error="BudgetExceeded")), code("FINAL(len(out))")),
+        lambda request: Reply(text="a", delay_s=0.3),
+        config=RLMConfig(max_seconds=1.5, run_ahead=False),
     )
     started = time.monotonic()
     result = rlm.invoke({"query": "q", "context": "c"})
@@ -104,7 +95,7 @@ def test_time_runs_out(make_rlm: MakeRLM) -> None:
 def test_errors_in_a_row_end_the_run(make_rlm: MakeRLM) -> None:
     """One that succeeds begins the count anew."""
     rlm = make_rlm(
-        play(code("1/0"), code("x = 1"), code("1/0"), code("1/0"), code("FINAL('enough')")),
+        turns(code("1/0"), code("x = 1"), code("1/0"), code("1/0"), code("FINAL('enough')")),
         config=RLMConfig(max_errors_in_a_row=2),
     )
     result = rlm.invoke({"query": "q", "context": "c"})
@@ -116,7 +107,7 @@ def test_where_no_budget_is_left_for_a_question_the_draft_is_the_answer(make_rlm
     """What stands in `answer["content"]`."""
     program = "answer['content'] = 'a draft'\nprint(llm_query('x'))"
     rlm = make_rlm(
-        play(code(program)),
+        turns(code(program)),
         tokens(5_000_000),
         config=RLMConfig(max_usd=1.0, root_max_tokens=1, sub_max_tokens=1),
         prices={"root": Price(1, 1), "sub": Price(1, 1)},
@@ -129,7 +120,7 @@ def test_where_no_budget_is_left_for_a_question_the_draft_is_the_answer(make_rlm
 def test_a_budget_that_is_raised_lets_the_run_go_on(make_rlm: MakeRLM) -> None:
     """On the same thread, from before the last question: with another limit it is not exhausted any more."""
     rlm = make_rlm(
-        play(
+        turns(
             code(LOOP.format(error="BudgetExceeded")),
             code("try:\n    out += [llm_query('more')]\nfinally:\n    FINAL(len(out))"),
         ),
@@ -137,7 +128,7 @@ def test_a_budget_that_is_raised_lets_the_run_go_on(make_rlm: MakeRLM) -> None:
         config=RLMConfig(max_sub_calls=5, run_ahead=False),
         checkpointer=InMemorySaver(),
     )
-    config = {"configurable": {"thread_id": "t"}}
+    config = thread("t")
     assert rlm.invoke({"query": "q", "context": "c"}, config)["status"] == "out_of_budget"
     before = next(s for s in rlm.get_state_history(config) if s.next == ("generate_code",) and s.values["iterations"])
     result = rlm.invoke(None, before.config, context=RLMConfig(max_sub_calls=50))
@@ -146,7 +137,7 @@ def test_a_budget_that_is_raised_lets_the_run_go_on(make_rlm: MakeRLM) -> None:
 
 def test_a_limit_of_money_needs_prices(make_rlm: MakeRLM) -> None:
     """An unknown price is not 0."""
-    rlm = make_rlm(play(code("FINAL(1)")), config=RLMConfig(max_usd=1.0))
+    rlm = make_rlm(turns(code("FINAL(1)")), config=RLMConfig(max_usd=1.0))
     with pytest.raises(ConfigError, match="the price of 'root' is not known"):
         rlm.invoke({"query": "q", "context": "c"})
 
@@ -154,7 +145,7 @@ def test_a_limit_of_money_needs_prices(make_rlm: MakeRLM) -> None:
 def test_the_root_model_sees_what_is_left(make_rlm: MakeRLM) -> None:
     """In each observation."""
     rlm = make_rlm(
-        play(code("print(llm_query('x'))"), code("FINAL(1)")),
+        turns(code("print(llm_query('x'))"), code("FINAL(1)")),
         tokens(250_000),
         config=RLMConfig(max_usd=1.0, max_input_tokens=1_000_000, max_seconds=1000),
         prices=PRICES,
@@ -179,7 +170,7 @@ def test_children_share_the_budget(make_rlm: MakeRLM) -> None:
         "print(out)"
     )
     rlm = make_rlm(
-        play(code(program), code("FINAL(str(out))")), sub, config=RLMConfig(max_recursion_depth=2, max_sub_calls=20)
+        turns(code(program), code("FINAL(str(out))")), sub, config=RLMConfig(max_recursion_depth=2, max_sub_calls=20)
     )
     result = rlm.invoke({"query": "q", "context": "c"})
     assert result["sub_calls"] == 20

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from scripts import code, observations, thread
 
 from rlm_graph import ContextStore, RLMConfig, load_context
 from rlm_graph.acceptance import MAX_REFUSALS
@@ -27,21 +27,6 @@ CITED = RLMConfig(citations=True)
 
 LETTERS = ["Dear Anna,\nthe roof leaks.\nBert", "Dear Bert,\nI know;\n\tthe  roof\u00a0leaks. Anna", "Nothing here."]
 TREE = {"a": "text", "b/~": ["", {"c": "the text"}]}
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def thread() -> dict[str, Any]:
-    """A config with a thread of its own."""
-    return {"configurable": {"thread_id": str(uuid.uuid4())}}
-
-
-def observations(rlm: Any) -> list[str]:
-    """What the root model was shown in its last request, after the question."""
-    return [str(m["content"]) for m in rlm.server.requests[-1].messages if m["role"] == "user"][1:]
 
 
 def places(context: Any, evidence: Any) -> list[tuple[Any, ...]]:
@@ -92,6 +77,10 @@ def problem(context: Any, piece: Any) -> str:
         ([{"n": 1234}], [{"document": "/0/n"}, ("/0/n", 1, 3)], [("/0/n", 0, 4, 1), ("/0/n", 1, 3, 1)]),
         ("\ud800 😀 \x00 end", ["😀 \x00"], [(0, 2, 5, 1)]),
         (["a.b", "axb"], ["a.b"], [(0, 0, 3, 1)]),
+        ("Grün\u0308 e\u0301 Ärger", ["Ärger", "e\u0301"], [(0, 9, 14, 1), (0, 6, 8, 1)]),
+        ("one\r\ntwo", ["one two", "one\ntwo"], [(0, 0, 8, 1)]),
+        (["same", "same"], ["same", "same", 0, (1, "same")], [(0, 0, 4, 2), (1, 0, 4, 1)]),
+        ({"5": "five", "n": [None, "six"]}, ["five", (("n", 1), 0, 3)], [("/5", 0, 4, 1), ("/n/1", 0, 3, 1)]),
     ],
 )
 def test_evidence_is_found(context: Any, evidence: Any, expected: list[tuple[Any, ...]]) -> None:
@@ -131,6 +120,9 @@ def test_evidence_is_found(context: Any, evidence: Any, expected: list[tuple[Any
         (LETTERS, {"page": 1}, "a piece of evidence is"),
         (LETTERS, {"text": 5}, "a piece of evidence is"),
         (LETTERS, None, "a piece of evidence is"),
+        ("e\u0301", "\u00e9", "not in the context"),
+        ("", "x", "not in the context: 'x'"),
+        ([], 0, "no document 0: there are 0"),
         ({"a": "text"}, ("b", 0, 1), "the context has no 'b'"),
         ({"a": "text"}, {"document": "/a/b"}, "the context has no '/a/b'"),
         ([{"n": 5}], {"n": 6}, "a piece of evidence is"),
@@ -145,6 +137,9 @@ def test_evidence_is_bounded() -> None:
     """In pieces and in characters: it stands in the run's state."""
     found = Texts("ab" * MAX_ITEMS).look_up([(at, at + 1) for at in range(MAX_ITEMS + 1)])
     assert (len(found["citations"]), len(found["problems"])) == (MAX_ITEMS, 1)
+    found = Texts("ab" * 10_000).look_up([(at, at + 1) for at in range(10_000)])
+    assert len(found["citations"]) == MAX_ITEMS
+    assert found["problems"] == [f"there are 10,000 pieces of evidence; the first {MAX_ITEMS} were looked up"]
     found = Texts("a" * 2 * MAX_CHARS).look_up([(at, at + MAX_CITED_CHARS) for at in range(40)])
     assert sum(len(text) for *_, text, _ in found["citations"]) <= MAX_CHARS
     assert "cite less" in found["problems"][0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
@@ -11,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +20,7 @@ from typing import Any, get_args
 import command_line
 import pytest
 from command_line import Outcome, descendants, is_alive, process, read_all, wait_until
+from web_server import Page, WebServer
 
 from rlm_graph.cli.ending import WayOn, ended
 from rlm_graph.cli.model_choice import choose_models
@@ -284,12 +283,12 @@ def test_control_characters_are_shown_as_escapes() -> None:
 
 
 def test_logging_is_as_before(cli: Callable[..., Outcome], text: str) -> None:
-    """A command line in somebody's process leaves no handlers and levels behind."""
+    """A command line in somebody's process shows what is logged, and leaves no handlers and levels behind."""
     root = logging.getLogger()
     before = (root.level, [*root.handlers], warnings.showwarning)
-    with ScriptedServer({"root": [ANSWER]}) as server:
+    with ScriptedServer({"root": [failures.rate_limited(retry_after_s=0.01), ANSWER]}) as server:
         outcome = cli(QUESTION, text, "--verbose", server=server)
-    assert re.search(r"^iteration 1: ", outcome.err, re.MULTILINE)  # it has logged
+    assert re.search(r"^INFO rlm_graph: .*; asked again in 0\.01 s$", outcome.err, re.MULTILINE)
     assert (root.level, [*root.handlers], warnings.showwarning) == before
 
 
@@ -374,31 +373,6 @@ def test_a_server_of_ones_own_is_asked_for_its_models(cli: Callable[..., Outcome
         assert f"model: openai:some:model (the first model of {server.base_url})" in outcome.err
 
 
-@contextmanager
-def web_server(pages: Mapping[str, str]) -> Iterator[str]:
-    """A server with a few pages; other paths are a 404."""
-
-    class Pages(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = pages.get(self.path, "").encode()
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Pages) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.mark.parametrize(
     ("page", "name"),
     [
@@ -409,12 +383,12 @@ def web_server(pages: Mapping[str, str]) -> Iterator[str]:
 )
 def test_a_running_ollama_is_used(monkeypatch: pytest.MonkeyPatch, page: str, name: str) -> None:
     """Its first model that is not for embeddings; without one, the rules."""
-    with web_server({"/api/tags": page}) as address:
-        monkeypatch.setenv("OLLAMA_HOST", address)
+    with WebServer({"/api/tags": Page(page.encode())}) as web:
+        monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{web.port}")
         choice = choose_models(None, None, offline=False)
     assert choice.name == name
     if name.startswith("ollama"):
-        assert choice.why == f"Ollama runs at http://{address}"
+        assert choice.why == f"Ollama runs at {web.address}"
 
 
 @pytest.mark.parametrize(
@@ -424,8 +398,8 @@ def test_a_server_without_a_list_of_models_is_an_error(
     cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, text: str, page: str, exit_code: int
 ) -> None:
     """The message says what to do instead."""
-    with web_server({"/v1/models": page}) as address:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"http://{address}/v1")
+    with WebServer({"/v1/models": Page(page.encode(), 200 if page else 404)}) as web:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{web.address}/v1")
         outcome = cli("ask", QUESTION, text)
     assert outcome.code == exit_code
     assert "name a model with --model openai:NAME" in outcome.error

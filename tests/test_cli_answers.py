@@ -9,6 +9,7 @@ from pathlib import Path
 import command_line
 import pytest
 from command_line import Outcome
+from scripts import code
 
 from rlm_graph.testing import ScriptedServer
 
@@ -18,11 +19,6 @@ cli = command_line.cli
 
 Cli = Callable[..., Outcome]
 Serve = Callable[..., ScriptedServer]
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"```repl\n{text}\n```"
 
 
 @pytest.fixture

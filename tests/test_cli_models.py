@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 import command_line
 import pytest
 from command_line import Outcome
+from web_server import Page, WebServer
 
 from rlm_graph.cli.models import Listed, table
 from rlm_graph.testing import ScriptedServer
@@ -108,52 +106,29 @@ def test_a_server_of_ones_own_is_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch
 
 def test_offline_asks_nobody(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the server nor Ollama."""
-    with asked_server() as (address, asked):
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{address}/v1")
-        monkeypatch.setenv("OLLAMA_HOST", address)
+    with WebServer(OLLAMA) as web:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{web.address}/v1")
+        monkeypatch.setenv("OLLAMA_HOST", web.address)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
         found = told(cli, "--offline")
-        assert asked == []
+        assert web.asked == []
         assert found["choice"]["model"] == "offline rules"
         assert "anthropic:claude-sonnet-4-5" in names(found)
 
 
 def test_ollama_is_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its models are free; those that only embed are none."""
-    with asked_server() as (address, asked):
-        monkeypatch.setenv("OLLAMA_HOST", address)
+    with WebServer(OLLAMA) as web:
+        monkeypatch.setenv("OLLAMA_HOST", web.address)
         found = told(cli)
-    assert set(asked) == {"/api/tags"}
+    assert set(web.asked) == {"/api/tags"}
     assert names(found) == ["ollama:llama3:8b", "ollama:qwen", "offline rules"]
     assert found["models"][0]["input_usd_per_mtok"] == 0.0
     assert found["models"][0]["used_as"] == "both"
 
 
-@contextmanager
-def asked_server() -> Iterator[tuple[str, list[str]]]:
-    """An Ollama: its address, and the paths that it was asked for."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            body = json.dumps({"models": [{"name": n} for n in ("llama3:8b", "nomic-embed-text", "qwen")]}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+OLLAMA = Page(json.dumps({"models": [{"name": n} for n in ("llama3:8b", "nomic-embed-text", "qwen")]}).encode())
+"""What an Ollama tells of its models."""
 
 
 def test_the_table_fits_a_terminal() -> None:

@@ -15,14 +15,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import command_line
 import pytest
-from command_line import BIN, Outcome, process, wait_until
+from command_line import BIN, Outcome, Play, process, wait_until
+from scripts import thread, turns
 
 from rlm_graph import ContextStore, create_rlm
 from rlm_graph.cli.person import ask_person
@@ -45,34 +46,15 @@ READ = " ".join(f"<part {i}>" for i in range(8))
 no_models = command_line.no_models
 text = command_line.text
 cli = command_line.cli
+play = command_line.play
 
 Cli = Callable[..., Outcome]
-Play = Callable[..., ScriptedServer]
-
-
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
-    """Starts a scripted server, and lets the commands that follow find it, in this process and in others."""
-    with ExitStack() as stack:
-
-        def start(root: Any, sub: Any = "yes", **more: Any) -> ScriptedServer:
-            server = stack.enter_context(ScriptedServer({"root": root, "sub": sub, **more}))
-            monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-            monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-            return server
-
-        yield start
 
 
 @pytest.fixture
 def home() -> Path:
     """Where this test's runs are."""
     return Path(os.environ["RLM_GRAPH_HOME"])
-
-
-def by_turn(*replies: str) -> Callable[[Request], str]:
-    """A root model that knows by the conversation which reply comes next."""
-    return lambda request: replies[sum(message["role"] == "assistant" for message in request.messages)]
 
 
 def slow(request: Request) -> Reply:
@@ -110,7 +92,7 @@ def test_the_printed_command_goes_on_and_asks_nothing_twice(
     cli: Cli, play: Play, text: str, sent: signal.Signals, code: int
 ) -> None:
     """Answers that were on their way when it stopped count; nobody else can touch the run while it goes on."""
-    server = play(by_turn(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow)
     with process(*ASK, text, "--run", "nightly", "--max-concurrency", "3", "--json") as running:
         wait_until(lambda: server.count("sub") >= 4)
         assert listed(cli)["nightly"]["status"] == "running"
@@ -144,7 +126,7 @@ def test_the_printed_command_goes_on_and_asks_nothing_twice(
 
 def test_a_killed_run_goes_on(cli: Cli, play: Play, text: str) -> None:
     """`kill -9` leaves an interrupted run, which is listed with what was answered, and asks again what was not."""
-    server = play(by_turn(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow)
     with process(*ASK, text, "--max-concurrency", "2") as running:
         wait_until(lambda: server.count("sub") >= 5)
         running.kill()
@@ -161,7 +143,7 @@ def test_a_killed_run_goes_on(cli: Cli, play: Play, text: str) -> None:
 
 def test_another_host_goes_on(cli: Cli, play: Play, text: str, tmp_path: Path, postgres_url: str) -> None:
     """With a store and a database that both reach, an empty home folder is enough; the printed command names them."""
-    server = play(by_turn(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow)
     places = ["--store", (tmp_path / "our store").as_uri(), "--database", postgres_url]
     with process(*ASK, text, *places, "--run", "shared", "--max-concurrency", "3") as running:
         wait_until(lambda: server.count("sub") >= 4)
@@ -332,7 +314,7 @@ def test_a_program_goes_on_with_its_runs_itself(cli: Cli, play: Play, home: Path
     journal = Journal(home / "journal.sqlite")
     store = ContextStore(str(home))
     rlm = create_rlm(server.chat_model("root"), checkpointer=InMemorySaver(), journal=journal, context_store=store)
-    rlm.invoke({"query": "q", "context": "text"}, {"configurable": {"thread_id": "theirs"}})
+    rlm.invoke({"query": "q", "context": "text"}, thread("theirs"))
     rlm.close()
     journal.close()
     assert listed(cli)["theirs"]["status"] == "complete"
@@ -380,7 +362,7 @@ def test_a_run_that_nobody_named_leaves_nothing(cli: Cli, play: Play, text: str,
     assert cli(*ASK, text).code == 0
     assert listed(cli) == {}
     assert (stored(home), threads(home)) == ([], set())
-    play(by_turn(CELL, ANSWER))
+    play(turns(CELL, ANSWER))
     assert cli(*ASK, text, "--run", "r").code == 0
     before = stored(home)
     assert cli(*ASK, text).code == 0
@@ -390,7 +372,7 @@ def test_a_run_that_nobody_named_leaves_nothing(cli: Cli, play: Play, text: str,
 
 def test_rm_removes_what_only_that_run_refers_to(cli: Cli, play: Play, text: str, home: Path) -> None:
     """Two runs share a context, and a fork shares a snapshot: the last one takes them along."""
-    play(by_turn(CELL, "```repl\nx = 1\n```", ANSWER))
+    play(turns(CELL, "```repl\nx = 1\n```", ANSWER))
     cli(*ASK, text, "--run", "one")
     alone = stored(home)
     cli(*ASK, text, "--run", "two", "--temperature", "0")
@@ -407,7 +389,7 @@ def test_rm_removes_what_only_that_run_refers_to(cli: Cli, play: Play, text: str
 
 def test_what_others_may_be_about_to_use_is_left_for_gc(cli: Cli, play: Play, text: str, home: Path) -> None:
     """Snapshots stay, with what they need, while another run over the same context has not ended: it may need them."""
-    play(by_turn(CELL, ANSWER))
+    play(turns(CELL, ANSWER))
     cli(*ASK, text, "--run", "r")
     before = stored(home)
     hanging = play(Reply(hang=True))
@@ -453,12 +435,12 @@ def test_lengths_of_time_are_read() -> None:
 
 def test_a_fork_goes_another_way(cli: Cli, play: Play, text: str) -> None:
     """From the state after that iteration, with the REPL as it was then; the run itself stays as it is."""
-    server = play(by_turn("```repl\nx = 'one'\n```", "```repl\nx = 'two'\n```", "```repl\nFINAL(x)\n```"))
+    server = play(turns("```repl\nx = 'one'\n```", "```repl\nx = 'two'\n```", "```repl\nFINAL(x)\n```"))
     cli(*ASK, text, "--run", "r")
     before = cli("runs", "--json").out
     assert server.count("root") == 3
 
-    play(by_turn("", "```repl\nFINAL('other: ' + x)\n```"), other=ANSWER)
+    play(turns("", "```repl\nFINAL('other: ' + x)\n```"), other=ANSWER)
     assert cli("fork", "r", "--at", "1").out == "other: one\n"
     assert cli("fork", "r", "--at", "1", "--model", "openai:other", "--as", "b").out == "forty-two\n"
     assert listed(cli)["b"]["iterations"] == 2
@@ -468,7 +450,7 @@ def test_a_fork_goes_another_way(cli: Cli, play: Play, text: str) -> None:
 
 def test_a_fork_runs_code(cli: Cli, play: Play, text: str, tmp_path: Path) -> None:
     """In the place of the root model's next reply, which then sees what it printed."""
-    play(by_turn("```repl\nx = 'one'\n```", "```repl\nFINAL(x)\n```"))
+    play(turns("```repl\nx = 'one'\n```", "```repl\nFINAL(x)\n```"))
     cli(*ASK, text, "--run", "r")
     server = play("```repl\nFINAL(y)\n```")
     (tmp_path / "code.py").write_text("y = x.upper()\nprint('changed')\n")
@@ -483,7 +465,7 @@ def test_a_fork_runs_code(cli: Cli, play: Play, text: str, tmp_path: Path) -> No
 
 def test_a_fork_asks_another_question(cli: Cli, play: Play, text: str) -> None:
     """Over the same variables and the same context."""
-    play(by_turn("```repl\nx = 'one'\n```", ANSWER))
+    play(turns("```repl\nx = 'one'\n```", ANSWER))
     cli(*ASK, text, "--run", "r")
     server = play("```repl\nFINAL(x + str(len(context)))\n```")
     assert cli("fork", "r", "--at", "1", "--query", "And how long?", "--as", "f").out == "one3000\n"
@@ -525,7 +507,7 @@ def test_a_fork_that_cannot_be_is_told(cli: Cli, play: Play, text: str, words: l
 def test_a_run_waits_for_a_person(cli: Cli, play: Play, text: str) -> None:
     """Without a terminal it says what it waits for, and how to answer; the answer comes with `resume`."""
     asks = "```repl\nname = ask_user('Which year?')\n```"
-    server = play(by_turn(asks, "```repl\nFINAL(1)\n```", "```repl\nFINAL(name)\n```"))
+    server = play(turns(asks, "```repl\nFINAL(1)\n```", "```repl\nFINAL(name)\n```"))
     outcome = cli(*ASK, text, "--ask-user", "--approve-cells", "--run", "r", "--json")
     assert outcome.code == 55
     told = json.loads(outcome.out)
@@ -614,7 +596,7 @@ def test_a_person_at_a_terminal_is_asked(
 ) -> None:
     """Code is shown highlighted, and approved, rejected or edited; questions are answered; Ctrl-D leaves them open."""
     asks = "```repl\nyear = ask_user('Which year?')\n```"
-    server = play(by_turn(asks, "```repl\nFINAL(1)\n```", "```repl\nFINAL('in ' + year)\n```"))
+    server = play(turns(asks, "```repl\nFINAL(1)\n```", "```repl\nFINAL('in ' + year)\n```"))
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nexec sed -i s/in/since/ "$1"\n')
     editor.chmod(0o755)

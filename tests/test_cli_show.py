@@ -9,6 +9,7 @@ from pathlib import Path
 import command_line
 import pytest
 from command_line import Outcome
+from scripts import turn_of
 
 from rlm_graph.testing import Reply, Request, ScriptedServer, Usage, failures
 
@@ -36,7 +37,7 @@ x = 1 / 0
 
 def root(request: Request) -> Reply:
     """The root model."""
-    text = TURNS[sum(message["role"] == "assistant" for message in request.messages)]
+    text = TURNS[turn_of(request)]
     return Reply(text=text, usage=Usage(1000, 100))
 
 

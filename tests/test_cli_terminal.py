@@ -15,6 +15,7 @@ import command_line
 import pytest
 from command_line import Outcome, read_all
 from rich.text import Text
+from scripts import turn_of
 
 from rlm_graph.testing import Reply, Request, ScriptedServer
 
@@ -51,7 +52,7 @@ def _run(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("q.jsonl").write_text('{"id": "lines", "query": "How many lines are there?"}\n{"query": "Why is it so?"}\n')
 
     def root(request: Request) -> Reply:
-        return Reply(text=TURNS[sum(message["role"] == "assistant" for message in request.messages)])
+        return Reply(text=TURNS[turn_of(request)])
 
     with ScriptedServer({"root": root, "sub": "yes, " * 30}) as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)

@@ -155,7 +155,7 @@ async def test_learning_sends_nothing(serve: Serve) -> None:
 async def test_a_hundred_calls_at_once_learn_once_and_share_connections(serve: Serve) -> None:
     """Each is answered with its own answer."""
     server = serve(lambda request: str(request.messages[-1]["content"])[::-1])
-    model = a_model(server.chat_model(default_headers={}))
+    model = a_model(server.chat_model(default_headers={"Connection": "keep-alive"}))
     asked = [f"question {number}" for number in range(100)]
     replies = await asyncio.gather(*(model.ask([HumanMessage(text)], {}, is_heard=False) for text in asked))
     assert [reply.text for reply in replies] == [text[::-1] for text in asked]
@@ -385,7 +385,7 @@ async def test_who_learns_may_be_cancelled_without_harm_to_others(serve: Serve) 
 def test_a_model_serves_event_loops_one_after_the_other(serve: Serve) -> None:
     """What was learnt is kept; connections are each loop's own, and end with it."""
     server = serve("an answer")
-    model = a_model(server.chat_model(default_headers={}))
+    model = a_model(server.chat_model(default_headers={"Connection": "keep-alive"}))
     for _ in range(3):
         assert asyncio.run(model.ask([HumanMessage("a")], {}, is_heard=False)).text == "an answer"
 
@@ -535,6 +535,7 @@ def test_langchains_debugging_listens() -> None:
 def test_tracing_of_langsmith_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the environment switches it on."""
     assert not is_heard({})
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", "http://127.0.0.1:9")  # its client looks who is there, in a thread
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     monkeypatch.setenv("LANGSMITH_API_KEY", "x")
     from langsmith.utils import get_env_var

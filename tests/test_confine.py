@@ -99,7 +99,7 @@ def readable() -> Iterator[tuple[Path, Path, Path]]:
     """A folder that everybody can read, a Python that everybody can run, and the manifest of a context."""
     folder = Path(tempfile.mkdtemp(prefix="rlm-graph-readable-"))
     for package in (Path(rlm_graph.__file__).parent, Path(RestrictedPython.__file__).parent):
-        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, folder / package.name)
     for path in [*HERE.glob("*.py"), HERE / "attacks"]:
         (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
     store = ContextStore(folder / "store")

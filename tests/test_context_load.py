@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import socket
 import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
+from web_server import Page, WebServer
 
 from rlm_graph.context import ContextStore, load_context
 from rlm_graph.context.materialize import load
@@ -266,34 +265,14 @@ def test_bad_uris(store: ContextStore) -> None:
         load_context("gs://bucket/key", store=store)
 
 
-class _Pages(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        found = self.path == "/docs/notes.txt"
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", "text/plain; charset=iso-8859-1")
-        self.end_headers()
-        self.wfile.write(b"caf\xe9" if found else b"no")
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def web() -> Iterator[str]:
-    with http.server.HTTPServer(("127.0.0.1", 0), _Pages) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_web_address(store: ContextStore, web: str) -> None:
+def test_a_web_address(store: ContextStore) -> None:
     """A page is read with the server's charset; a missing one and a server that is not there are errors."""
-    ref = load_context(f"{web}/docs/notes.txt", store=store)
-    assert (ref.kind, ref.names, ref.prefix) == ("str", ("notes.txt",), "café")
-    with pytest.raises(ContextNotFoundError, match="404"):
-        load_context(f"{web}/nothing", store=store)
+    notes = Page("café".encode("latin-1"), headers={"Content-Type": "text/plain; charset=iso-8859-1"})
+    with WebServer({"/docs/notes.txt": notes}) as web:
+        ref = load_context(f"{web.address}/docs/notes.txt", store=store)
+        assert (ref.kind, ref.names, ref.prefix) == ("str", ("notes.txt",), "café")
+        with pytest.raises(ContextNotFoundError, match="404"):
+            load_context(f"{web.address}/nothing", store=store)
     with pytest.raises(ContextUnreadableError, match="cannot be read"):
         load_context("http://127.0.0.1:9/x", store=store)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import fsspec
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Send
+from web_server import Page, WebServer
 
 from rlm_graph import ContextStore, RLMConfig
 from rlm_graph.context.gate import ContextGate
@@ -310,62 +309,32 @@ def test_no_uri_leads_out_of_a_bucket(bucket: str, store: ContextStore, uri: str
 # The web. -----------------------------------------------------------------------------------------------------------
 
 
-class Web:
-    """A web server on 127.0.0.1 that knows a few pages, and what it was asked."""
-
-    def __init__(self, pages: dict[str, tuple[int, dict[str, str], bytes]]) -> None:
-        asked = self.asked = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked.append(self.path)
-                status, headers, body = pages.get(self.path, (404, {}, b"no"))
-                self.send_response(status)
-                for name, header in {"Content-Length": str(len(body)), **headers}.items():
-                    self.send_header(name, header.format(port=self.server.server_address[1]))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @pytest.fixture
-def web() -> Iterator[Web]:
+def web() -> Iterator[WebServer]:
     """Pages, and redirects that lead everywhere."""
 
-    def to(place: str) -> tuple[int, dict[str, str], bytes]:
-        return 302, {"Location": place}, b""
+    def to(place: str) -> Page:
+        return Page(status=302, headers={"Location": place})
 
-    web = Web(
-        {
-            "/open/a.txt": (200, {"Content-Type": "text/plain; charset=latin-1"}, "caf\xe9".encode("latin-1")),
-            "/open/caf%C3%A9": (200, {"Content-Type": "text/plain"}, b"coffee"),
-            "/open/page/": (200, {"Content-Type": "text/html"}, PAGE),
+    with WebServer({}) as web:
+        web.pages = {
+            "/open/a.txt": Page("caf\xe9".encode("latin-1"), headers={"Content-Type": "text/plain; charset=latin-1"}),
+            "/open/caf%C3%A9": Page(b"coffee", headers={"Content-Type": "text/plain"}),
+            "/open/page/": Page(PAGE, headers={"Content-Type": "text/html"}),
             "/open/page": to("/open/page/"),
             "/open/to-a": to("a.txt"),
             "/open/round": to("round"),
             "/open/up": to("../secret.txt"),
-            "/open/aside": to("http://127.0.0.1:{port}/secret.txt"),
+            "/open/aside": to(f"{web.address}/secret.txt"),
             "/open/cloud": to("http://169.254.169.254/latest/"),
             "/open/file": to("file:///etc/passwd"),
             "/open/query": to("a.txt?x=1"),
-            "/secret.txt": (200, {}, SECRET.encode()),
+            "/secret.txt": Page(SECRET.encode()),
         }
-    )
-    yield web
-    web.close()
+        yield web
 
 
-def test_a_page_below_a_root_is_a_text(web: Web, store: ContextStore) -> None:
+def test_a_page_below_a_root_is_a_text(web: WebServer, store: ContextStore) -> None:
     """In the server's own encoding, HTML as text; a redirect that stays below is followed."""
     roots = ContextRoots([f"http://127.0.0.1:{web.port}/open/"], private_hosts=True)
     start = f"http://127.0.0.1:{web.port}/open"
@@ -378,7 +347,7 @@ def test_a_page_below_a_root_is_a_text(web: Web, store: ContextStore) -> None:
 
 
 @pytest.mark.parametrize("name", ["up", "aside", "cloud", "file", "query", "round"])
-def test_a_redirect_is_looked_at_like_a_uri(web: Web, store: ContextStore, name: str) -> None:
+def test_a_redirect_is_looked_at_like_a_uri(web: WebServer, store: ContextStore, name: str) -> None:
     """What it leads to is not asked for."""
     roots = ContextRoots([f"http://127.0.0.1:{web.port}/open"], private_hosts=True)
     with pytest.raises(ContextUnreadableError, match=r"a place that is not allowed|more than 5 redirects"):
@@ -412,7 +381,7 @@ def test_a_redirect_is_looked_at_like_a_uri(web: Web, store: ContextStore, name:
         "http://169.254.169.254/open/a.txt",
     ],
 )
-def test_no_uri_leads_to_another_place_of_the_web(web: Web, store: ContextStore, uri: str) -> None:
+def test_no_uri_leads_to_another_place_of_the_web(web: WebServer, store: ContextStore, uri: str) -> None:
     """Host, port and path are compared as they are written; nothing is asked."""
     roots = ContextRoots([f"http://127.0.0.1:{web.port}/open"], private_hosts=True)
     with pytest.raises(ContextError):
@@ -421,7 +390,7 @@ def test_no_uri_leads_to_another_place_of_the_web(web: Web, store: ContextStore,
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f000001"])
-def test_a_host_with_a_private_address_is_not_asked(web: Web, store: ContextStore, host: str) -> None:
+def test_a_host_with_a_private_address_is_not_asked(web: WebServer, store: ContextStore, host: str) -> None:
     """Not even where it is a root, unless private hosts are allowed: it may have got that address since."""
     with pytest.raises(ContextUnreadableError, match="its address is not a public one"):
         ContextRoots([f"http://{host}:{web.port}/open"]).load(f"http://{host}:{web.port}/open/a.txt", store)
@@ -461,14 +430,16 @@ def test_private_addresses_are_known(address: str, public: bool) -> None:
     assert _is_public(address) is public
 
 
-def test_what_is_too_long_is_not_fetched(web: Web, store: ContextStore) -> None:
+def test_what_is_too_long_is_not_fetched(web: WebServer, store: ContextStore) -> None:
     """At the limit of bytes the connection ends."""
     start = f"http://127.0.0.1:{web.port}/open"
     with pytest.raises(ContextUnreadableError, match="longer than 3 bytes"):
         ContextRoots([start], private_hosts=True, max_web_bytes=3).load(f"{start}/a.txt", store)
 
 
-def test_no_proxy_of_the_environment_is_asked(web: Web, store: ContextStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_of_the_environment_is_asked(
+    web: WebServer, store: ContextStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Addresses are looked at here, so the connection is made here."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{web.port}")
     with pytest.raises(ContextUnreadableError):

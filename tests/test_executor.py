@@ -6,25 +6,29 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rlm_graph import ContextStore, REPLExecutionError
-from rlm_graph.repl.executor import Call, Done
+from rlm_graph.repl.executor import Call, Done, Executor
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.repl.snapshot_store import SnapshotStore
-from rlm_graph.testing.executor_cases import EXECUTOR_CASES, ExecutorCase, open_repl
-
-BACKENDS = {"process": ProcessExecutors}
+from rlm_graph.testing.executor_cases import CONTEXT, EXECUTOR_CASES, ExecutorCase, open_repl
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.fixture(scope="module", params=["process"])
+def make_executor(executors_over: Callable[[object], Callable[[], Executor]]) -> Callable[[], Executor]:
+    """Makes REPLs of each backend."""
+    return executors_over(CONTEXT)
+
+
 @pytest.mark.parametrize("case", EXECUTOR_CASES, ids=lambda case: case.__name__)
-async def test_every_backend_behaves(case: ExecutorCase, backend: str, tmp_path: Path) -> None:
+async def test_every_backend_behaves(case: ExecutorCase, make_executor: Callable[[], Executor]) -> None:
     """As the list says."""
-    async with open_repl(BACKENDS[backend](), tmp_path) as repl:
+    async with open_repl(make_executor) as repl:
         await case(repl)
 
 

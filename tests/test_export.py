@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
+import random
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,12 @@ import command_line
 import pytest
 from command_line import Outcome
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from scripts import turn_of
+from web_server import Page, WebServer
 
+from rlm_graph.cli import main
+from rlm_graph.export.chrome import trace
+from rlm_graph.story import Cell, Story, SubCall, Totals, Turn
 from rlm_graph.testing import Reply, Request, ScriptedServer
 
 no_models = command_line.no_models
@@ -35,7 +39,7 @@ ANSWER = " ".join(f"<part {i}>" for i in range(6)) + "<in the deep>"
 
 def root(request: Request) -> str:
     """The root model."""
-    return TURNS[sum(message["role"] == "assistant" for message in request.messages)]
+    return TURNS[turn_of(request)]
 
 
 def sub(request: Request) -> Reply:
@@ -44,18 +48,26 @@ def sub(request: Request) -> Reply:
     return Reply(text=text, delay_s=0.1)
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run `r` that is complete. Tests only read it."""
+    folder = tmp_path_factory.mktemp("home")
+    context = folder / "c.txt"
+    context.write_text("the context, with a secret end")
+    with ScriptedServer({"gpt-4.1": root, "gpt-4.1-mini": sub}) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in (("RLM_GRAPH_HOME", str(folder)), ("OPENAI_BASE_URL", server.base_url)):
+            patch.setenv(name, value)
+        patch.setenv("OPENAI_API_KEY", "sk-test")
+        models = ["--model", "openai:gpt-4.1", "--sub-model", "openai:gpt-4.1-mini", "--max-recursion-depth", "2"]
+        assert main(["ask", 'What is "it"?', str(context), "--run", "r", *models]) == 0
+    return folder
+
+
 @pytest.fixture
-def run(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The command line, with a run `r` that is complete."""
+def run(cli: Cli, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """The command line over that folder; nobody can be asked any more."""
     monkeypatch.chdir(tmp_path)
-    Path("c.txt").write_text("the context, with a secret end")
-    with ScriptedServer({"gpt-4.1": root, "gpt-4.1-mini": sub}) as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-        words = ["--model", "openai:gpt-4.1", "--sub-model", "openai:gpt-4.1-mini", "--max-recursion-depth", "2"]
-        outcome = cli("ask", 'What is "it"?', "c.txt", "--run", "r", *words)
-    assert outcome.out == f"{ANSWER}\n", outcome.err
-    monkeypatch.delenv("OPENAI_API_KEY")  # nobody is asked any more
+    monkeypatch.setenv("RLM_GRAPH_HOME", str(home))
     return cli
 
 
@@ -156,18 +168,7 @@ def test_the_trace_shows_what_was_at_once(run: Cli) -> None:
 def test_the_trace_nests(run: Cli) -> None:
     """In a lane, of two events one is over before the other begins, or holds it: what viewers can draw."""
     events = [event for event in chrome_events(run) if event["ph"] == "X"]
-    assert min(event["ts"] for event in events) >= 0
-    lanes: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for event in events:
-        lanes.setdefault((event["pid"], event["tid"]), []).append(event)
-    for lane in lanes.values():
-        open_: list[int] = []
-        for event in lane:  # in order of beginning, the longest first
-            while open_ and open_[-1] <= event["ts"]:
-                open_.pop()
-            end = event["ts"] + event["dur"]
-            assert not open_ or end <= open_[-1] + 1, event["name"]  # 1 µs: rounding
-            open_.append(end)
+    lanes = nested(events)
     assert [event["name"] for event in lanes[1, 0] if event["cat"] == "turn"] == [
         "iteration 1",
         "iteration 2",
@@ -175,6 +176,63 @@ def test_the_trace_nests(run: Cli) -> None:
     ]
     failed = [event["name"] for event in events if event.get("cname") == "terrible"]
     assert failed == ["cell 1"]
+
+
+def nested(events: list[dict[str, Any]]) -> dict[tuple[int, int], list[dict[str, Any]]]:
+    """The events by lane, in which two of them are apart, or one holds the other; all of them in order of time."""
+    assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
+    lanes: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for event in events:
+        assert event["ts"] >= 0
+        assert event["dur"] >= 0
+        assert {type(event[name]) for name in ("ts", "dur", "pid", "tid")} == {int}
+        lanes.setdefault((event["pid"], event["tid"]), []).append(event)
+    for lane in lanes.values():
+        open_: list[int] = []
+        for event in lane:  # in order of beginning, the longest first
+            while open_ and open_[-1] <= event["ts"]:
+                open_.pop()
+            end = event["ts"] + event["dur"]
+            assert not open_ or end <= open_[-1], event["name"]
+            open_.append(end)
+    return lanes
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_trace_nests_whatever_the_clock_said(seed: int) -> None:
+    """Clocks are set back while a run goes on, and what was cut off has no end."""
+    chance = random.Random(seed)
+
+    def at() -> float:
+        return 1_700_000_000 + chance.random() * chance.choice([1e-5, 1, 100])
+
+    def perhaps() -> float | None:
+        return chance.choice([None, at(), at()])
+
+    def turn(number: int, depth: int) -> Turn:
+        cells = tuple(cell(depth) for _ in range(chance.randrange(3)))
+        times = {"started_at": perhaps(), "ended_at": perhaps(), "reply_ended_at": perhaps()}
+        figures: dict[str, Any] = {"input_tokens": 1, "output_tokens": 1, "cost_usd": None}
+        told: dict[str, Any] = {"observation": "", "checkpoint_id": None}
+        return Turn(number, "", "reply", "", "m", cells=cells, **times, **figures, **told)
+
+    def cell(depth: int) -> Cell:
+        calls = tuple(call(depth) for _ in range(chance.randrange(5)))
+        took = chance.choice([None, chance.random()])
+        return Cell("x", "", 0, 0, None, took, calls=calls, started_at=perhaps(), ended_at=perhaps(), ended=at() > 1)
+
+    def call(depth: int) -> SubCall:
+        child = tuple(turn(number, depth + 1) for number in range(chance.randrange(3))) if depth < 3 else ()
+        kind: Any = "rlm_query" if child else "llm_query"
+        return SubCall("0" * 16, kind, "p", "a", None, "m", 1, 1, 1, None, at(), perhaps(), child)
+
+    turns = tuple(turn(number, 1) for number in range(4))
+    totals = Totals(4, 0, 0, 0, 0, 0, 0, None, 0.0)
+    blank: dict[str, Any] = dict.fromkeys(("context", "answered_by", "answer", "profile", "exhausted", "checkpoint_id"))
+    story = Story(
+        "r", "q", status="running", started_at=at(), ended_at=None, turns=turns, totals=totals, models={}, **blank
+    )
+    nested([event for event in json.loads(trace(story))["traceEvents"] if event["ph"] == "X"])
 
 
 # OpenTelemetry
@@ -218,63 +276,31 @@ def test_spans_are_one_tree(run: Cli) -> None:
     }
 
 
-class _Collector(http.server.BaseHTTPRequestHandler):
-    received: list[bytes]
-    status = 200
-
-    def do_POST(self) -> None:
-        self.received.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(self.status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def collector(status: int = 200) -> Iterator[tuple[str, list[bytes]]]:
-    """A collector for OTLP over HTTP: its address, and what it was sent."""
-    received: list[bytes] = []
-    handler = type("Handler", (_Collector,), {"received": received, "status": status})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", received
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_spans_go_to_a_collector(run: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the environment names one, and no file is named; one that refuses them is told."""
-    with collector() as (address, received):
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    with WebServer(Page()) as web:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", web.address)
         outcome = run("export", "r", "-f", "otel")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"sent 21 spans to {address}\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"sent 21 spans to {web.address}\n")
     names = set()
-    for body in received:
+    for body in web.received:
         request = ExportTraceServiceRequest.FromString(body)
         for resource in request.resource_spans:
             services = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
             assert services == ["rlm-graph"]
             names |= {span.name for scope in resource.scope_spans for span in scope.spans}
     assert {"rlm", "iteration 1", "cell 1", "llm_query", "rlm_query", "gpt-4.1"} <= names
-    with collector(status=400) as (address, _):
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    with WebServer(Page(status=400)) as web:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", web.address)
         outcome = run("export", "r", "-f", "otel")
     assert outcome.code == 2
-    assert f"the collector at {address} does not take the spans" in outcome.err
+    assert f"the collector at {web.address} does not take the spans" in outcome.err
 
 
 # All of them
 
 
-@pytest.mark.parametrize("form", ["rlms", "chrome", "otel"])
-def test_whatever_stands_in_a_run_can_be_written(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
-) -> None:
+def test_whatever_stands_in_a_run_can_be_written(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NUL, lone surrogates, line separators; a run that was cut short, and one that has no turn yet."""
     (tmp_path / "c.txt").write_text("c")
     odd = "print('\\0', chr(0xD800), '\\u2028')\nllm_query('a\\u2028b' + chr(0xD800))"
@@ -284,7 +310,7 @@ def test_whatever_stands_in_a_run_can_be_written(
         models = ["--model", "openai:root", "--sub-model", "openai:sub"]
         for name in ("cut-short", "not-begun"):
             assert cli("ask", "q\u2028", str(tmp_path / "c.txt"), "--run", name, *models).code == 25
-    for name, turns in (("cut-short", 1), ("not-begun", 0)):
+    for (name, turns), form in product((("cut-short", 1), ("not-begun", 0)), ("rlms", "chrome", "otel")):
         outcome = cli("export", name, "--format", form)
         assert outcome.code == 0, outcome.err
         told = [json.loads(line) for line in outcome.out.encode().decode().split("\n") if line]
@@ -307,12 +333,14 @@ def test_a_file_that_cannot_be_written_is_told(run: Cli) -> None:
 
 def test_without_opentelemetry_the_others_work(run: Cli, tmp_path: Path) -> None:
     """It is an extra, which the message names."""
-    program = (
-        "import sys; sys.modules['opentelemetry'] = None; from rlm_graph.cli import main; sys.exit(main(sys.argv[1:]))"
-    )
+    program = """import sys
+sys.modules['opentelemetry'] = None
+from rlm_graph.cli import main
+print([main(['export', 'r', '-f', form, *words]) for form, *words in (('chrome', '-o', 'trace.json'), ('otel',))])
+"""
     surroundings = {**os.environ, "LANGSMITH_TRACING": "false"}
-    for form, code in (("chrome", 0), ("otel", 15)):
-        command = [sys.executable, "-c", program, "export", "r", "-f", form]
-        ran = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
-        assert ran.returncode == code, ran.stderr
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True)
+    assert ran.stdout == "[0, 15]\n", ran.stderr
+    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert "pip install 'rlm-graph[otel]'" in ran.stderr

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tracers.base import BaseTracer
 from langchain_core.tracers.schemas import Run as TracedRun
 from langgraph.checkpoint.memory import InMemorySaver
+from scripts import code, echo, thread, turns
 
 from rlm_graph import (
     ConfigError,
@@ -33,21 +33,6 @@ from rlm_graph.testing import Reply, Request
 from tests import reference
 
 MakeRLM = Callable[..., Any]
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def thread() -> dict[str, Any]:
-    """A config with a thread of its own."""
-    return {"configurable": {"thread_id": str(uuid.uuid4())}}
-
-
-def echo(request: Request) -> str:
-    """A sub-model whose answer tells the prompt."""
-    return f"re:{request.text}"
 
 
 TRAJECTORIES: dict[str, tuple[list[str], Any]] = {
@@ -659,10 +644,7 @@ def _repl_processes() -> set[str]:
 def test_idle_repls_are_kept_up_to_a_number(make_rlm: MakeRLM, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are closed, and come back from their snapshots, also in the middle of a run."""
 
-    def root(request: Request) -> str:
-        turns = sum(message["role"] == "assistant" for message in request.messages)
-        return [code("kept = context * 2\ndef twice():\n    return kept * 2"), code("FINAL(twice())")][turns]
-
+    root = turns(code("kept = context * 2", "def twice():", "    return kept * 2"), code("FINAL(twice())"))
     rlm = make_rlm(root, checkpointer=InMemorySaver())
     monkeypatch.setattr(rlm.repls, "MAX_IDLE", 3)
     runs = [rlm.stream({"query": "?", "context": f"{i} "}, thread(), stream_mode="values") for i in range(10)]

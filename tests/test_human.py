@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from scripts import code, echo, thread
 
 from rlm_graph import ConfigError, Price, RLMConfig
 from rlm_graph.human import BadDecisionError, CellsDecision, Request, SpendDecision, decisions
@@ -16,16 +16,6 @@ from rlm_graph.testing import Reply, Usage
 from rlm_graph.testing import Request as Asked
 
 MakeRLM = Callable[..., Any]
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def thread() -> dict[str, Any]:
-    """A config with a thread of its own."""
-    return {"configurable": {"thread_id": str(uuid.uuid4())}}
 
 
 def waiting(result: dict[str, Any]) -> list[Request]:
@@ -91,7 +81,7 @@ def test_the_code_asks_the_user(make_rlm: MakeRLM) -> None:
     )
     rlm = make_rlm(
         [code(program)],
-        lambda request: f"re:{request.text}",
+        echo,
         config=RLMConfig(ask_user=True),
         checkpointer=InMemorySaver(),
     )
@@ -117,7 +107,7 @@ def test_questions_from_threads_get_their_own_answers(make_rlm: MakeRLM) -> None
     )
     rlm = make_rlm(
         [code(program)],
-        lambda request: f"re:{request.text}",
+        echo,
         config=RLMConfig(ask_user=True),
         checkpointer=InMemorySaver(),
     )
@@ -138,7 +128,7 @@ def test_a_person_releases_money(make_rlm: MakeRLM) -> None:
     """Before the run costs more than it may; what was paid is not paid again."""
 
     def costly(request: Asked) -> Reply:
-        return Reply(text=f"re:{request.text}", usage=Usage(100_000, 0))
+        return Reply(text=echo(request), usage=Usage(100_000, 0))
 
     program = "out = []\nfor i in range(6):\n    out.append(llm_query(f'{i}'))\nFINAL(out)"
     rlm = make_rlm(

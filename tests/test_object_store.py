@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
 import pytest
 import s3fs
+from s3 import S3Server
 
 from rlm_graph import ContextStore, REPLExecutionError
 from rlm_graph.context import load_context
@@ -23,35 +23,24 @@ from rlm_graph.context.materialize import load
 from rlm_graph.context.object_files import ObjectFiles
 from rlm_graph.errors import ConfigError, ContextError, ContextNotFoundError, MissingExtraError
 from rlm_graph.repl.snapshot_store import SnapshotStore
-from tests.s3 import S3Server
 
 CONTEXT = ["short", "L" * 300_000, "é\0\ud800", "M" * 300_000]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    """One for all tests here; each has a bucket of its own."""
-    with S3Server() as running:
-        yield running
+@pytest.fixture
+def url(request: pytest.FixtureRequest, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new store; the parameter is whether the server makes conditional writes."""
+    for name, value in s3_server.environment(conditional=getattr(request, "param", True)).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.make_bucket()}/some/prefix"
 
 
 @pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[S3Server], str]]:
-    """Points S3 clients at a server; gives the URL of a new store there."""
-
-    def point(server: S3Server) -> str:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        return f"s3://{server.make_bucket()}/some/prefix"
-
-    yield point
-    s3fs.S3FileSystem.clear_instance_cache()  # clients keep the server that they were made for
-
-
-@pytest.fixture
-def url(server: S3Server, use: Callable[[S3Server], str]) -> str:
-    """A new store."""
-    return use(server)
+def new_clients() -> Iterator[None]:
+    """The test's own: clients keep the server and the keys that they were made with."""
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def on_another_host(code: str, *arguments: str, folder: Path) -> str:
@@ -124,15 +113,15 @@ def test_another_host_goes_on_with_context_and_repl(url: str, tmp_path: Path) ->
     assert said.split()[1:] == [ascii(CONTEXT[2]), "300001", "True"]
 
 
-def test_what_is_there_is_not_sent_again(server: S3Server, url: str, tmp_path: Path) -> None:
+def test_what_is_there_is_not_sent_again(s3_server: S3Server, url: str, tmp_path: Path) -> None:
     """Neither a context that is put again, nor a blob that it shares; and what was put is not fetched to be loaded."""
     store = ContextStore(url)
-    with server.requests() as seen:
+    with s3_server.requests() as seen:
         ref = store.put(CONTEXT)
         store.local_manifest(ref)
     assert len(of_blobs("PUT", seen)) == 4
     assert not of_blobs("GET", seen)
-    with server.requests() as seen:
+    with s3_server.requests() as seen:
         assert ContextStore(url).put(CONTEXT) == ref
         store.put(["other", CONTEXT[1]])
     assert len(of_blobs("PUT", seen)) == 1  # "other"
@@ -184,25 +173,24 @@ def test_what_is_damaged_is_not_sent(url: str, tmp_path: Path) -> None:
     there.copy_to(ContextStore(tmp_path / "copy"), ref.sha256)
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_hosts_that_make_the_key_at_once_have_one_key(
-    conditional: bool, server: S3Server, use: Callable[[S3Server], str]
-) -> None:
+@pytest.mark.usefixtures("new_clients")
+@pytest.mark.parametrize("url", [True, False], indirect=True)
+def test_hosts_that_make_the_key_at_once_have_one_key(url: str) -> None:
     """By a conditional write, or where the store refuses that, by reading back what was written."""
-    with contextlib.nullcontext(server) if conditional else S3Server(conditional=False) as used:
-        store = ContextStore(use(used))
-        begin = threading.Barrier(8)
+    store = ContextStore(url)
+    begin = threading.Barrier(8)
 
-        def put(_: int) -> str:
-            begin.wait()
-            return SnapshotStore(store.files).put(b"root", "ab" * 32)
+    def put(_: int) -> str:
+        begin.wait()
+        return SnapshotStore(store.files).put(b"root", "ab" * 32)
 
-        with ThreadPoolExecutor(8) as pool:
-            [snapshot] = set(pool.map(put, range(8)))
-        assert SnapshotStore(store.files).belongs(snapshot, "ab" * 32)
+    with ThreadPoolExecutor(8) as pool:
+        [snapshot] = set(pool.map(put, range(8)))
+    assert SnapshotStore(store.files).belongs(snapshot, "ab" * 32)
 
 
-def test_a_bucket_that_is_not_there_says_so(server: S3Server, url: str) -> None:
+@pytest.mark.usefixtures("url")
+def test_a_bucket_that_is_not_there_says_so() -> None:
     """It is not made: a name may be mistyped."""
     store = ContextStore(f"s3://no-such-bucket-{uuid.uuid4().hex}/x")
     with pytest.raises(ContextError, match=r"s3://no-such-bucket-\w+/x cannot be written: .*bucket does not exist"):
@@ -211,11 +199,9 @@ def test_a_bucket_that_is_not_there_says_so(server: S3Server, url: str) -> None:
         SnapshotStore(store.files).put(b"root", "ab" * 32)
 
 
-def test_no_credentials_and_no_server_say_so(
-    server: S3Server, use: Callable[[S3Server], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("new_clients")
+def test_no_credentials_and_no_server_say_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the client's library raises becomes an error that names the store."""
-    url = use(server)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     with pytest.raises(ContextError, match=f"the store {url} cannot be read: EIO NoCredentialsError"):
         ContextStore(url).open("0" * 64)
@@ -255,7 +241,7 @@ def test_a_url_that_is_no_store_is_refused(root: str) -> None:
         ContextStore(root)
 
 
-def test_old_objects_are_renewed_when_they_are_used_again(server: S3Server, url: str) -> None:
+def test_old_objects_are_renewed_when_they_are_used_again(s3_server: S3Server, url: str) -> None:
     """By a copy inside the store, not by an upload; so a sweep of old ones takes only those that nobody used."""
     store = ContextStore(url)
     ref = store.put(CONTEXT)
@@ -265,7 +251,7 @@ def test_old_objects_are_renewed_when_they_are_used_again(server: S3Server, url:
     files.renew_after_s = 1.0
     time.sleep(2.1)  # S3 tells time in seconds
     before = {file.path: file.time for file in files.stored("blobs")}
-    with server.requests() as seen:
+    with s3_server.requests() as seen:
         store.put(CONTEXT)
     assert len(of_blobs("COPY", seen)) == 4
     assert of_blobs("PUT", seen) == []

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +24,8 @@ from openinference.instrumentation.langchain import LangChainInstrumentor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from scripts import turn_of, turns
+from web_server import Page, WebServer
 
 from rlm_graph import RLMConfig, RLMWrapper
 from rlm_graph.events import RLMEvent, read_event
@@ -64,7 +64,7 @@ def sub(request: Request) -> str:
 
 def by_turn(request: Request) -> str:
     """The root model of who has no tool."""
-    return ROOT[sum(message["role"] == "assistant" for message in request.messages)].replace("print(shout('a'))", "")
+    return ROOT[turn_of(request)].replace("print(shout('a'))", "")
 
 
 ASKED = {"query": "What is it?", "context": CONTEXT}
@@ -222,63 +222,16 @@ def test_opentelemetry_sees_one_tree(make_rlm: Callable[..., Any]) -> None:
 # LangSmith
 
 
-class _LangSmith(http.server.BaseHTTPRequestHandler):
-    received: list[bytes]
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        if self.headers.get("Transfer-Encoding") == "chunked":
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append(body)
-        self._answer()
-
-    def do_PATCH(self) -> None:
-        self.do_POST()
-
-    def _answer(self) -> None:
-        self.send_response(202)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def langsmith() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that takes traces: its address, and what it was sent."""
-    received: list[bytes] = []
-    handler = type("Handler", (_LangSmith,), {"received": received})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", received
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_langsmith_sees_the_runs_of_the_command_line(tmp_path: Path) -> None:
     """With its own variables, and nothing else; all of them have arrived when the command ends, without the context."""
     (tmp_path / "big.txt").write_text(CONTEXT)
-    with ScriptedServer({"root": by_turn, "sub": sub}) as server, langsmith() as (address, received):
+    with ScriptedServer({"root": by_turn, "sub": sub}) as server, WebServer(Page(b"{}", 202)) as web:
         surroundings = {
             **os.environ,
             "OPENAI_API_KEY": "x",
             "OPENAI_BASE_URL": server.base_url,
             "LANGSMITH_TRACING": "true",
-            "LANGSMITH_ENDPOINT": address,
+            "LANGSMITH_ENDPOINT": web.address,
             "LANGSMITH_API_KEY": "lsv2_x",
             "LANGSMITH_DISABLE_RUN_COMPRESSION": "true",
         }
@@ -287,9 +240,9 @@ def test_langsmith_sees_the_runs_of_the_command_line(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "rlm_graph", *words]
         ran = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
-    sent = b"".join(received)
+    sent = b"".join(web.received)
     assert NEEDLE.encode() not in sent
-    assert all(len(body) < 50 * MOST_CHARS for body in received)
+    assert all(len(body) < 50 * MOST_CHARS for body in web.received)
     started: dict[str, dict[str, Any]] = {}
     parts = re.findall(rb'name="post\.([0-9a-f-]+)(\.extra)?"\r\n.*?\r\n\r\n(.*?)\r\n--', sent, re.DOTALL)
     for id_, is_extra, part in parts:
@@ -349,10 +302,7 @@ def test_callback_stream_and_command_line_tell_the_same(
         "```repl\nFINAL(' '.join(parts))\n```",
     ]
 
-    def root(request: Request) -> str:
-        return replies[sum(message["role"] == "assistant" for message in request.messages)]
-
-    rlm = make_rlm(root, "yes")
+    rlm = make_rlm(turns(*replies), "yes")
     chunks = rlm.stream({"query": "q", "context": "c"}, stream_mode="custom")
     streamed = [event for chunk in chunks if (event := read_event(chunk)) is not None]
 
@@ -377,6 +327,33 @@ def test_callback_stream_and_command_line_tell_the_same(
     outcome = cli("ask", "q", str(tmp_path / "c.txt"), *models)
     shown = [re.sub(r", [\d.]+ s$", "", line) for line in outcome.err.splitlines() if line.startswith("iteration ")]
     assert shown == [_as_line(number, streamed) for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("reply", ["```repl\nFINAL({'people': 'many'})\n```", "FINAL({'people': 'many'})"])
+def test_a_refused_answer_is_told(
+    cli: Callable[..., Outcome],
+    make_rlm: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reply: str,
+) -> None:
+    """Submitted by code or typed: an event says so with the reason, and the command line's line of the iteration."""
+    schema = {"type": "object", "properties": {"people": {"type": "integer"}}, "required": ["people"]}
+    rlm = make_rlm(turns("```repl\nx = 1\n```", reply, "```repl\nFINAL({'people': 3})\n```"), response_format=schema)
+    chunks = rlm.stream({"query": "q", "context": "c"}, stream_mode="custom")
+    events = [event for chunk in chunks if (event := read_event(chunk)) is not None]
+    (refused,) = (event for event in events if event.type == "answer_refused")
+    assert refused.iteration == 2
+    assert "'many' is not of type 'integer'" in refused.detail["refusal"]
+    assert [event.type for event in events].count("final_answer") == 1
+
+    (tmp_path / "c.txt").write_text("c")
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    monkeypatch.setenv("OPENAI_BASE_URL", rlm.server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    outcome = cli("ask", "q", str(tmp_path / "c.txt"), "--schema", str(tmp_path / "s.json"), "--model", "openai:root")
+    line = next(line for line in outcome.err.splitlines() if line.startswith("iteration 2/"))
+    assert "answer refused: at $.people: 'many' is not of type 'integer'" in line
 
 
 def _as_line(iteration: int, events: list[RLMEvent]) -> str:

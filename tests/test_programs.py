@@ -10,17 +10,14 @@ import ast
 import decimal
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rlm_graph import ContextStore
 from rlm_graph.repl.executor import Call, Done, Executor, Step
 from rlm_graph.repl.policy import build_builtins, compile_cell
-from rlm_graph.repl.process import ProcessExecutors
-from rlm_graph.repl.snapshot_store import SnapshotStore
 
 PROGRAMS = Path(__file__).parent / "programs"
 EXPECTED: dict[str, str | None] = json.loads((PROGRAMS / "_expected.json").read_text(encoding="utf-8"))
@@ -58,13 +55,9 @@ def run_in_dialect(source: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def make_executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Executor]]:
-    """Makes workers over the programs' context, all forked from one zygote."""
-    store = ContextStore(tmp_path_factory.mktemp("programs"))
-    manifest = store.local_manifest(store.put(SETUP["world"]()["context"]))
-    executors, snapshots = ProcessExecutors(), SnapshotStore(store.files)
-    yield lambda: executors(manifest, snapshots)
-    executors.close()
+def make_executor(executors_over: Callable[[object], Callable[[], Executor]]) -> Callable[[], Executor]:
+    """Makes workers over the programs' context."""
+    return executors_over(SETUP["world"]()["context"])
 
 
 class CellError(Exception):

@@ -2,127 +2,83 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import command_line
+import pages
 import pytest
+from pages import ROOT, Ran, blocks, commands
 
 from rlm_graph import RLMConfig
-from rlm_graph.cli import main
 from rlm_graph.errors import RLMError
-from rlm_graph.testing import Request, ScriptedServer
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-DURABILITY = (ROOT / "docs" / "durability.md").read_text()
-BIN = Path(sys.executable).parent
+README = pages.README.read_text()
+FIRST, WITH_A_KEY, RUNS = (commands(block) for block in blocks("sh", pages.README))
 
+no_models = command_line.no_models
+surroundings = pages.surroundings
+carry_out = pages.carry_out
 
-def blocks(language: str, page: str = README) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+CarryOut = Callable[..., Ran]
 
 
-@pytest.fixture
-def surroundings(serve: Callable[..., ScriptedServer], tmp_path: Path) -> dict[str, str]:
-    """A folder with the files that the README names, and a server in the place of OpenAI's."""
-
-    def reply(request: Request) -> str:
-        return "```repl\nFINAL('an answer about ' + type(context).__name__)\n```" if request.system else "a part"
-
-    for name in ("logs/a.log", "logs/b.log", "contracts/one.txt", "contract.txt", "big.log"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"2024-01-01T00:00:00 ERROR service=pay timeout in {name}\n")
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-        "OPENAI_API_KEY": "x",
-        "OPENAI_BASE_URL": serve(reply).base_url,
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "COLUMNS": "80",
-    }
+def without_a_key(surroundings: dict[str, str]) -> dict[str, str]:
+    """Where no model is."""
+    return {name: value for name, value in surroundings.items() if not name.startswith(("OPENAI_", "RLM_GRAPH_MODEL"))}
 
 
-def test_there_is_something_to_test() -> None:
-    """The blocks are found."""
-    assert len(blocks("python")) == 5
-    assert len(blocks("sh")) == 3
-    assert (len(blocks("python", DURABILITY)), len(blocks("sh", DURABILITY))) == (1, 3)
+def test_the_first_python_block_runs(surroundings: dict[str, str], tmp_path: Path) -> None:
+    """In a Python that has imported nothing."""
+    command = [sys.executable, "-W", "error", "-c", blocks("python", pages.README)[0]]
+    ran = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "an answer about" in ran.stdout
 
 
-@pytest.mark.parametrize("number", range(5))
-def test_python_blocks_run(surroundings: dict[str, str], tmp_path: Path, number: int) -> None:
-    """As they stand, with a server in the place of the model's."""
-    code = blocks("python")[number]
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], env=surroundings, cwd=tmp_path, capture_output=True
-    )
-    assert ran.returncode == 0, ran.stderr.decode()
-    assert number == 4 or b"an answer about" in ran.stdout
+def test_the_first_screen_has_a_command_without_a_key_and_the_picture() -> None:
+    """Before the first heading below the title."""
+    first, *_ = README.split("\n## ")
+    assert first.count("\n") < 30
+    assert "make demo" in first
+    assert FIRST[0] in first
+    assert "--offline" in FIRST[0]
+    assert "](docs/images/report.png)" in first
 
 
 def test_the_first_commands_run_without_a_key(surroundings: dict[str, str], tmp_path: Path) -> None:
     """And leave the page that the picture shows."""
-    keyless = {name: value for name, value in surroundings.items() if not name.startswith("OPENAI_")}
-    ran = subprocess.run(["bash", "-ec", blocks("sh")[0]], env=keyless, cwd=tmp_path, capture_output=True, text=True)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    keyless, script = without_a_key(surroundings), "\n".join(FIRST)
+    ran = subprocess.run(["bash", "-ec", script], env=keyless, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert "pay" in ran.stdout
-    assert "Which service logged the most ERROR lines?" in (tmp_path / "first.html").read_text()
+    assert "docs/" in ran.stdout or ".md" in ran.stdout
+    assert "Which file has the most lines containing" in (tmp_path / "first.html").read_text()
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_shell_commands_run(surroundings: dict[str, str], tmp_path: Path, number: int) -> None:
+def test_shell_commands_run(carry_out: CarryOut, surroundings: dict[str, str], number: int) -> None:
     """With a key."""
-    command = blocks("sh")[1].splitlines()[number]
-    ran = subprocess.run(["bash", "-c", command], env=surroundings, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("an answer about")
+    assert carry_out(WITH_A_KEY[number], surroundings).stdout.startswith("an answer about")
 
 
-@pytest.mark.parametrize("commands", [blocks("sh")[2:], blocks("sh", DURABILITY)], ids=["README", "durability"])
-def test_commands_on_runs_run(
-    surroundings: dict[str, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    commands: list[str],
-) -> None:
+def test_commands_on_runs_run(carry_out: CarryOut, surroundings: dict[str, str]) -> None:
     """One after another, in the same folder; they leave nothing."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.setenv(name, surroundings[name])
-    for command in "".join(commands).splitlines():
-        if "|" in command:  # else in this process, which has imported it all
-            subprocess.run(["bash", "-c", command], env=surroundings, cwd=tmp_path, check=True, capture_output=True)
-            continue
-        assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
-    assert main(["runs"]) == 0
-    assert "there are no runs" in capsys.readouterr().err
-
-
-def test_the_python_of_durability_runs(surroundings: dict[str, str], tmp_path: Path) -> None:
-    """It asks a person, goes on with what is decided, and answers."""
-    command = [sys.executable, "-W", "error", "-c", blocks("python", DURABILITY)[0]]
-    ran = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    assert "FINAL('an answer about ' + type(context).__name__)" in ran.stdout
-    assert ran.stdout.endswith("an answer about list\n")
+    for command in RUNS:
+        carry_out(command, surroundings)
+    assert carry_out("rlm-graph runs", surroundings).stderr == "there are no runs\n"
 
 
 @pytest.mark.parametrize(("number", "answer"), [(0, "pay"), (2, "2024-01-01")])
 def test_counting_questions_run_without_a_key(
-    surroundings: dict[str, str], tmp_path: Path, number: int, answer: str
+    carry_out: CarryOut, surroundings: dict[str, str], number: int, answer: str
 ) -> None:
     """By rules, which say so."""
-    command = blocks("sh")[1].splitlines()[number]
-    keyless = {name: value for name, value in surroundings.items() if not name.startswith("OPENAI_")}
-    ran = subprocess.run(["bash", "-c", command], env=keyless, cwd=tmp_path, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    ran = carry_out(WITH_A_KEY[number], without_a_key(surroundings))
     assert answer in ran.stdout
     assert "rules" in ran.stderr
 

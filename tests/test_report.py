@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,6 +190,18 @@ def test_a_status_of_each_kind_is_shown() -> None:
     assert "Interrupted" in render(story(status="interrupted", answer=None))
     assert "max_usd" in render(story(status="out_of_budget", exhausted="max_usd"))
     assert "The answer is an empty text." in render(story(answer=""))
+
+
+def test_a_cell_that_runs_says_since_when_and_what_is_under_way() -> None:
+    """As it last told; of a run that was cut off nothing is under way any more."""
+    running = cell(ended=False, ended_at=None, elapsed_s=None, asked=1234)
+    html = render(story(turn(1, running), status="running", answer=None))
+    assert "<span>1,234 sub-calls under way</span>" in html
+    since = datetime.fromtimestamp(BEGAN + 1).astimezone()
+    assert f"runs since {since:%H:%M:%S} \N{MIDDLE DOT} 1,234 sub-calls under way" in html
+    cut_off = render(story(turn(1, running), status="interrupted", answer=None))
+    assert "has not ended" in cut_off
+    assert "under way" not in re.sub(r"<script.*?</script>", "", cut_off, flags=re.DOTALL)
 
 
 def test_commands_are_those_of_who_began_the_run() -> None:
@@ -390,6 +403,7 @@ def test_children_are_a_tree(browser: Browser, tmp_path: Path) -> None:
     assert rows.count() == 2
     shown.keyboard.press("Enter")
     assert "y = llm_query('inside')" in shown.inner_text("#panel .child")
+    assert shown.locator("#legend li").all_inner_texts() == ["large", "small", "code runs", "child"]
 
 
 def test_light_and_dark_follow_the_system_until_somebody_chooses(browser: Browser, tmp_path: Path) -> None:
@@ -435,13 +449,38 @@ def _light(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def test_each_paragraph_has_its_own_direction(browser: Browser, tmp_path: Path) -> None:
+    """Arabic and Hebrew begin at the right, what stands beside them at the left; code always does."""
+    asked = call(0, "\u05e9\u05dc\u05d5\u05dd", "left")
+    told = story(turn(1, cell("# \u05e9", calls=[asked]), reasoning="\u05e9"), answer="\u05e9\nleft", question="\u05e9")
+    shown = opened(browser, written(told, tmp_path))
+    shown.click("details.asked summary")
+    shown.locator("details.asked .row.call").first.click()
+    left = """(selector) => [...document.querySelectorAll(selector)].map((box) => {
+        const walker = document.createTreeWalker(box, NodeFilter.SHOW_TEXT), range = document.createRange();
+        range.selectNodeContents(walker.nextNode());
+        const frame = box.getBoundingClientRect();
+        const lines = [...range.getClientRects()].filter((one) => one.width);
+        return lines.map((one) => one.left - frame.left < frame.right - one.right);
+    })"""
+    assert shown.evaluate(left, ".answer") == [[False, True]]
+    assert shown.evaluate(left, "h1") == [[False]]
+    assert shown.evaluate(left, ".reasoning") == [[False]]
+    assert shown.evaluate(left, "#panel pre") == [[False], [True]]
+    assert shown.evaluate(left, "pre.code .l") == [[True, True]]
+
+
 @pytest.mark.parametrize("width", [400, 800, 1600])
 def test_it_fits_every_width(browser: Browser, tmp_path: Path, width: int) -> None:
     """Nothing has to be scrolled sideways, long words neither."""
-    told = replace(A_STORY, answer="w" * 500, run="r" * 100, question="Why " + "q" * 300)
+    models = {"a-model-with-a-rather-long-name-2026-11-22": A_STORY.models["large"], **A_STORY.models}
+    told = replace(A_STORY, answer="w" * 500, run="r" * 100, question="Why " + "q" * 300, models=models)
     shown = opened(browser, written(told, tmp_path), viewport={"width": width, "height": 800})
     shown.click("details.asked summary")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert shown.evaluate(
+        "[...document.querySelectorAll('.scroll')].every((box) => box.scrollWidth <= box.clientWidth)"
+    )
     shown.locator("details.asked .row.call").first.click()
     assert shown.evaluate("document.getElementById('panel').scrollWidth <= innerWidth")
 

@@ -27,6 +27,7 @@ from rlm_graph.server.settings import served_config
 from rlm_graph.testing import Request, ScriptedServer
 from tests.agent_server import AgentServer, surroundings
 
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SECRET = "the salary of somebody else is 4711"
 SLOW = threading.Event()
 """Until it is set, sub-calls that say so do not come back."""
@@ -196,6 +197,9 @@ def test_a_form_with_one_file_is_a_text_and_one_with_several_documents(http: htt
         ("b", ("b\u202e.txt", b"three")),
         ("c", ("c.bin", bytes(range(256)) * 9)),
     ]
+    tiny = [http.post("/contexts", files=[("file", ("tiny.txt", b"x"))]).json()["chars"]]
+    tiny.append(http.post("/contexts", files=[("a", ("none.txt", b"")), ("b", ("tiny.txt", b"xy"))]).json()["chars"])
+    assert tiny == [1, 2]
     several = http.post("/contexts", files=files).json()
     assert several["kind"] == "documents"
     assert several["names"] == ["up/a.txt", "b?.txt"]
@@ -227,15 +231,29 @@ def test_a_word_file_is_read_as_its_text(http: httpx.Client) -> None:
             "word/document.xml",
             f'<w:document xmlns:w="{w}"><w:body><w:p><w:r><w:t>A word</w:t></w:r></w:p></w:body></w:document>',
         )
-    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-    told = http.post("/contexts", content=document.getvalue(), headers={"content-type": kind})
+    told = http.post("/contexts", content=document.getvalue(), headers={"content-type": WORD})
     assert told.json()["prefix"] == "A word", told.text
+
+
+def bomb() -> bytes:
+    """A small file of Word's that unpacks to 32 MB."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", bytes(32 << 20))
+    return packed.getvalue()
+
+
+FIELDS = b"".join(b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\nx\r\n' for _ in range(101)) + b"--b--"
+FIELD = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + b"x" * 70_000 + b"\r\n--b--"
 
 
 @pytest.mark.parametrize(
     ("body", "headers", "status", "words"),
     [
         (b"", {}, 422, "empty"),
+        (bomb(), {"content-type": WORD}, 415, "unpack to 33,554,432"),
+        (FIELDS, {"content-type": "multipart/form-data; boundary=b"}, 400, "Too many fields"),
+        (FIELD, {"content-type": "multipart/form-data; boundary=b"}, 400, "maximum size"),
         (bytes(range(256)) * 20, {"content-type": "text/plain"}, 415, "binary"),
         (b"x", {"content-encoding": "gzip"}, 415, "Content-Encoding 'gzip'"),
         (b"\xff", {"content-type": "text/plain; charset=utf-8"}, 415, "not utf-8"),
@@ -422,12 +440,12 @@ def test_children_are_drawn_and_asked(client: Any) -> None:
 
 
 def test_every_stream_mode_tells_its_own(client: Any) -> None:
-    """And two at once; no mode has the text of the context."""
+    """All at once; none has the text of the context, but for the events of the graph's start, which have its input."""
     text = "short " * 200 + SECRET
     modes = ["values", "updates", "custom", "messages", "messages-tuple", "debug", "events", "tasks", "checkpoints"]
     seen: dict[str, list[Any]] = {}
     given = {"query": "Which variables?", "context": text}
-    for chunk in client.runs.stream(None, "rlm", input=given, stream_mode=modes):
+    for chunk in client.runs.stream(new_thread(client), "rlm", input=given, stream_mode=modes):
         seen.setdefault(chunk.event, []).append(chunk.data)
     assert seen["values"][-1]["answer"] == "a variable"
     steps = ["generate_code", "execute_repl", "truncate_observation"]
@@ -440,15 +458,23 @@ def test_every_stream_mode_tells_its_own(client: Any) -> None:
     ]
     assert [chunk["rlm_event"]["type"] for chunk in seen["custom"]][:2] == ["iteration_start", "code_generated"]
     assert {chunk["type"] for chunk in seen["debug"]} >= {"task", "task_result"}
+    assert {"init_repl", *steps, "finalize"} == {task["name"] for task in seen["tasks"]}
+    assert seen["checkpoints"][-1]["values"]["answer"] == "a variable"
     assert "on_chat_model_stream" in {event["event"] for event in seen["events"]}
     tokens = [message["content"] for message, _ in seen["messages"] if message["type"] == "AIMessageChunk"]
     assert "mine = 'a variable'" in "".join(tokens)
-    assert SECRET not in json.dumps(seen["values"] + seen["updates"] + seen["custom"] + seen["messages"])
+    with_it = [(mode, data) for mode, told in seen.items() for data in told if SECRET in json.dumps(data)]
+    assert {(mode, data["event"], data["name"]) for mode, data in with_it} <= {("events", "on_chain_start", "rlm")}
 
 
 def test_the_conversation_can_be_read(client: Any, models: ScriptedServer) -> None:
-    """Code in fences, observations under that name, which is not sent to the model."""
-    messages = ask(client, "Which variables?", "abc")["messages"]
+    """Code in fences, observations under that name, which is not sent to the model; as a stream of messages, too."""
+    given = {"query": "Which variables?", "context": "abc"}
+    chunks = list(client.runs.stream(None, "rlm", input=given, stream_mode=["messages", "values"]))
+    messages = [chunk.data for chunk in chunks if chunk.event == "values"][-1]["messages"]
+    partial = [chunk.data[0]["content"] for chunk in chunks if chunk.event == "messages/partial"]
+    assert len(partial) > 10
+    assert messages[1]["content"] in partial
     assert [(message["type"], message["name"]) for message in messages] == [
         ("human", None),
         ("ai", None),
@@ -495,7 +521,9 @@ def test_code_asks_a_person_and_goes_on_with_the_answer(client: Any) -> None:
     assert ended["answer"] == "they say the blue one"
 
 
-def test_two_runs_go_on_at_once_and_a_cancelled_one_can_be_resumed(client: Any, models: ScriptedServer) -> None:
+def test_two_runs_go_on_at_once_and_a_cancelled_one_can_be_resumed(
+    client: Any, http: httpx.Client, models: ScriptedServer
+) -> None:
     """The other one is not held up; a run that is rolled back leaves the thread as it was before."""
     hold_up()
     kept, undone = new_thread(client), new_thread(client)
@@ -506,6 +534,9 @@ def test_two_runs_go_on_at_once_and_a_cancelled_one_can_be_resumed(client: Any, 
         for thread in (kept, undone)
     ]
     wait_until_held_up(2)
+    news = http.get(f"/report/{kept}/data").json()  # what its page asks for, meanwhile
+    assert (news["status"], news["goes_on"], len(news["turns"])) == ("running", True, 2)
+    assert "at once" in news["turns"][0]["html"]
     assert ask(client, "What is in it?", "meanwhile")["answer"] == "meanwhile"
     client.runs.cancel(kept, runs[0], wait=True)
     client.runs.cancel(undone, runs[1], wait=True, action="rollback")

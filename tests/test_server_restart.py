@@ -102,35 +102,35 @@ def wait_until_written(folder: Path, since: float) -> None:
     ]
     deadline = time.monotonic() + 40
     while any(not file.exists() or file.stat().st_mtime < since for file in files):
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, [(file.name, file.stat().st_mtime - since) for file in files]
         time.sleep(0.05)
     time.sleep(0.5)  # the round's other files
 
 
-def test_a_run_survives_kill_and_stop_of_its_server(server: AgentServer, models: Models, tmp_path: Path) -> None:
-    """After a kill the server itself goes on; after a stop, which cancels its runs, the caller lets it go on."""
+def test_a_run_survives_stop_and_kill_of_its_server(server: AgentServer, models: Models, tmp_path: Path) -> None:
+    """After a stop, which cancels its runs, the caller lets it go on; after a kill the server itself goes on."""
     with server.client() as client:
-        thread, run = begin(client, "one")
+        thread, _ = begin(client, "one")
         models.wait_for("third of one")
-        wait_until_written(tmp_path, since=time.time())
-    server.kill()
+    server.stop()
     assert models.let_go() == ["root 2", "first of one", "second of one", "third of one"]
 
-    server.start()
+    server.start()  # and the ten seconds begin
     with server.client() as client:
-        assert client.runs.join(thread, run)["answer"] == "first | second | third"
+        assert client.threads.get_state(thread)["next"] == ["execute_repl"]
+        assert client.runs.wait(thread, "rlm", input=None)["answer"] == "first | second | third"
         assert models.asked == ["third of one"]  # it was in flight
-        messages = client.threads.get_state(thread)["values"]["messages"]
-        assert [message["type"] for message in messages] == ["human", "ai", "ai"]
 
         models.hold()
         thread, run = begin(client, "two")
         models.wait_for("third of two")
-    server.stop()
+        wait_until_written(tmp_path, since=time.time())
+    server.kill()
     assert models.let_go() == ["root 2", "first of two", "second of two", "third of two"]
 
     server.start()
     with server.client() as client:
-        assert client.threads.get_state(thread)["next"] == ["execute_repl"]
-        assert client.runs.wait(thread, "rlm", input=None)["answer"] == "first | second | third"
+        assert client.runs.join(thread, run)["answer"] == "first | second | third"
         assert models.asked == ["third of two"]
+        messages = client.threads.get_state(thread)["values"]["messages"]
+        assert [message["type"] for message in messages] == ["human", "ai", "ai"]

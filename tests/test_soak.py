@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
+from scripts import code, echo, thread, turns
 
 from rlm_graph import RLMConfig
 from rlm_graph.testing import Reply, Request
@@ -28,11 +29,11 @@ def test_a_hundred_iterations_cost_no_more_at_the_end(make_rlm: Callable[..., An
     def root(request: Request) -> str:
         sizes.append(_stored(path))
         turn = request.model_index
-        return "```repl\nFINAL(len(big))\n```" if turn == 120 else f"```repl\nbig = context * 2\nprint({turn})\n```"
+        return code("FINAL(len(big))") if turn == 120 else code("big = context * 2", f"print({turn})")
 
     with SqliteSaver.from_conn_string(str(path)) as saver:
         rlm = make_rlm(root, checkpointer=saver, config=RLMConfig(max_iterations=200))
-        result = rlm.invoke({"query": "?", "context": "x" * 10_000_000}, {"configurable": {"thread_id": "1"}})
+        result = rlm.invoke({"query": "?", "context": "x" * 10_000_000}, thread("1"))
     assert result["answer"] == "20000000"
     early, late = sizes[30] - sizes[10], sizes[120] - sizes[100]
     assert late < 1.5 * early
@@ -70,10 +71,10 @@ FINAL([len(wrong), wrong[:3]])
 
     async def sub(request: Request) -> Reply:
         await asyncio.sleep((hash(request.text) % 20) / 1000)
-        return Reply(text=f"re:{request.text}")
+        return Reply(text=echo(request))
 
     config = RLMConfig(max_sub_calls=5000, max_concurrency=128, sandbox_timeout=600)
-    rlm = make_rlm([f"```repl{program}```"], sub, config=config)
+    rlm = make_rlm([code(program)], sub, config=config)
     result = rlm.invoke({"query": "?", "context": "text"})
     assert json.loads(result["answer"]) == [0, []]
     assert result["sub_calls"] == rlm.server.count(model="sub") == 2300
@@ -81,12 +82,7 @@ FINAL([len(wrong), wrong[:3]])
 
 async def test_many_runs_at_once_share_one_loop(make_rlm: Callable[..., Any]) -> None:
     """Fifty runs over ten contexts, each with its own REPL and its own answer."""
-
-    def root(request: Request) -> str:
-        turns = sum(message["role"] == "assistant" for message in request.messages)
-        return ["```repl\nkept = context * 2\n```", "```repl\nFINAL(kept)\n```"][turns]
-
-    rlm = make_rlm(root)
+    rlm = make_rlm(turns(code("kept = context * 2"), code("FINAL(kept)")))
     asked = [{"query": "?", "context": f"text {i % 10}"} for i in range(50)]
     results = await rlm.abatch(asked)
     assert [result["answer"] for result in results] == [f"text {i % 10}" * 2 for i in range(50)]
@@ -95,25 +91,20 @@ async def test_many_runs_at_once_share_one_loop(make_rlm: Callable[..., Any]) ->
 
 async def test_two_hundred_live_runs_hold_a_bounded_number_of_processes(make_rlm: Callable[..., Any]) -> None:
     """Idle workers are evicted, and come back with their variables; paused runs hold none of their own."""
-
-    def root(request: Request) -> str:
-        turns = sum(message["role"] == "assistant" for message in request.messages)
-        cells = ["kept = [context]\ndef twice(): return kept * 2", "kept.append(len(twice()))", "FINAL(kept)"]
-        return f"```repl\n{cells[turns]}\n```"
-
-    rlm = make_rlm(root, checkpointer=InMemorySaver())
-    threads = [{"configurable": {"thread_id": str(number)}} for number in range(200)]
+    cells = ["kept = [context]\ndef twice(): return kept * 2", "kept.append(len(twice()))", "FINAL(kept)"]
+    rlm = make_rlm(turns(*map(code, cells)), checkpointer=InMemorySaver())
+    configs = [thread(str(number)) for number in range(200)]
     asked = [{"query": "?", "context": f"text {number % 5}"} for number in range(200)]
     for start in range(3):
-        for question, thread in zip(asked, threads, strict=True):
+        for question, config in zip(asked, configs, strict=True):
             given = None if start else question
-            await rlm.ainvoke(given, thread, interrupt_before=["generate_code"] if start < 2 else None)
+            await rlm.ainvoke(given, config, interrupt_before=["generate_code"] if start < 2 else None)
             if start == 0:  # on to the cell, and paused again
-                await rlm.ainvoke(None, thread, interrupt_before=["generate_code"])
+                await rlm.ainvoke(None, config, interrupt_before=["generate_code"])
         assert rlm.repls.alive <= (rlm.repls.MAX_IDLE if start == 2 else 0)  # a run that waits holds no process
         assert _processes() <= rlm.repls.MAX_IDLE + 7  # and a zygote for each context
-    for number, thread in enumerate(threads):
-        assert json.loads((await rlm.aget_state(thread)).values["answer"]) == [f"text {number % 5}", 2]
+    for number, config in enumerate(configs):
+        assert json.loads((await rlm.aget_state(config)).values["answer"]) == [f"text {number % 5}", 2]
 
 
 def _processes() -> int:

@@ -7,12 +7,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from scripts import code, thread, turn_of, turns
 
 from rlm_graph import ConfigError, Document, RLMConfig, RunNotFoundError
 from rlm_graph.blocking import run_blocking
@@ -21,12 +23,7 @@ from rlm_graph.story import Part, Slice, read_story
 from rlm_graph.story.slices import SliceFinder
 from rlm_graph.testing import Reply, Request
 
-THREAD = {"configurable": {"thread_id": "t"}}
-
-
-def code(*lines: str) -> str:
-    """A reply with a block of code."""
-    return "\n".join(["I think.", "```repl", *lines, "```"])
+THREAD = thread("t")
 
 
 def finder(*texts: str) -> SliceFinder:
@@ -80,12 +77,12 @@ def test_a_story_has_what_each_turn_wrote_ran_asked_and_saw(make_rlm: Callable[.
     assert [turn.iteration for turn in story.turns] == [1, 1, 2]
     assert [turn.reasoning for turn in story.turns] == [
         "I have a plan, and no code.",
-        "I think.",
-        "I think.\n\nand\nI think.",
+        "Working.",
+        "Working.\n\nand\nWorking.",
     ]
     assert [len(turn.cells) for turn in story.turns] == [0, 1, 2]
     asked, last = story.turns[1], story.turns[2]
-    assert asked.reply.startswith("I think.\n```repl\nanswers")
+    assert asked.reply.startswith("Working.\n```repl\nanswers")
     assert asked.cells[0].code.startswith("answers = ")
     assert (asked.cells[0].stdout_chars, len(asked.cells[0].stdout), asked.cells[0].shown_chars) == (3001, 3001, 1000)
     assert set(asked.cells[0].variables) == {"answers"}
@@ -115,6 +112,23 @@ def test_times_follow_each_other(told: Any) -> None:
     for call in cell.calls:
         assert call.ended_at is not None
         assert cell.started_at <= call.started_at <= call.ended_at <= (cell.ended_at or 0)
+
+
+def test_calls_are_told_without_their_waiting_for_a_slot(make_rlm: Callable[..., Any]) -> None:
+    """No more go on at any moment than were under way: the next one begins when there is a slot for it."""
+
+    def sub(request: Request) -> Reply:
+        return Reply(text=request.text, delay_s=0.05)
+
+    replies = [code("FINAL(llm_query_batched([f'part {i}' for i in range(8)]))")]
+    rlm = make_rlm(replies, sub, checkpointer=InMemorySaver(), config=RLMConfig(max_concurrency=2))
+    rlm.invoke({"query": "?", "context": "abc"}, THREAD)
+    calls = [call for _, call in read_story(rlm, "t").calls()]
+    assert len(calls) == 8
+    edges = [(call.started_at, 1) for call in calls] + [(call.ended_at or 0.0, -1) for call in calls]
+    under_way = list(accumulate(change for _, change in sorted(edges)))
+    assert max(under_way) == 2
+    assert all((call.ended_at or 0.0) - call.started_at >= 0.05 for call in calls)
 
 
 def test_totals_are_those_of_the_state(told: Any) -> None:
@@ -186,7 +200,7 @@ def test_a_fork_tells_what_it_has_taken_over(make_rlm: Callable[..., Any]) -> No
     before = rlm.get_state(
         {"configurable": {"thread_id": "t", "checkpoint_id": read_story(rlm, "t").turns[1].checkpoint_id}}
     )
-    fork = {"configurable": {"thread_id": "fork"}}
+    fork = thread("fork")
     rlm.update_state(fork, before.values, as_node="truncate_observation")
     rlm.invoke(None, fork)
     story = read_story(rlm, "fork")
@@ -224,8 +238,7 @@ def test_turns_that_were_compacted_are_told(make_rlm: Callable[..., Any]) -> Non
     def root(request: Request) -> str:
         if "notes" in request.messages[-1]["content"][:400].lower():
             return "I did a lot."
-        number = sum(message["role"] == "assistant" for message in request.messages)
-        return code(f"print('{number}' * 3000)") if request.model_index < 8 else code("FINAL('end')")
+        return code(f"print('{turn_of(request)}' * 3000)") if request.model_index < 8 else code("FINAL('end')")
 
     config = RLMConfig(root_window_tokens=6_000, metadata_prefix_chars=6_000, root_max_tokens=500)
     rlm = make_rlm(root, checkpointer=InMemorySaver(), config=config)
@@ -262,12 +275,10 @@ def test_a_last_question_is_a_turn_of_its_own(make_rlm: Callable[..., Any]) -> N
 
 def test_children_are_told_with_their_turns(make_rlm: Callable[..., Any]) -> None:
     """Each call of theirs below the one that it answers, and what they took with it."""
+    child_turns = turns(code("part = llm_query('of the child')", "print(part)"), code("FINAL(part)"))
 
-    def sub(request: Request) -> str:
-        if not request.system:
-            return "an answer"
-        asked = sum(message["role"] == "assistant" for message in request.messages)
-        return [code("part = llm_query('of the child')", "print(part)"), code("FINAL(part)")][asked]
+    def sub(request: Request) -> Reply | str:
+        return child_turns(request) if request.system else "an answer"
 
     root = [code("FINAL(rlm_query('Look deeper', context=['x', 'y']))")]
     rlm = make_rlm(root, sub, checkpointer=InMemorySaver(), config=RLMConfig(max_recursion_depth=2))

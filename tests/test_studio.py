@@ -259,13 +259,46 @@ async def everybodys(ctx, value):
 """
 """Callers are believed to be who they say; each has its own threads."""
 
+CHECKPOINTER = """
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+
+
+class AsyncOnly(BaseCheckpointSaver):
+    def __init__(self):
+        super().__init__()
+        self.kept = InMemorySaver()
+
+    async def aget_tuple(self, config):
+        return await self.kept.aget_tuple(config)
+
+    async def alist(self, config, **options):
+        async for found in self.kept.alist(config, **options):
+            yield found
+
+    async def aput(self, config, checkpoint, metadata, new_versions):
+        return await self.kept.aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(self, config, writes, task_id, task_path=""):
+        await self.kept.aput_writes(config, writes, task_id, task_path)
+
+
+checkpointer = AsyncOnly()
+"""
+"""A server's own checkpointer has the async methods only; LangGraph's base class raises in the others."""
+
 
 @pytest.fixture(scope="module")
 def offline(folder: Path) -> Iterator[AgentServer]:
-    """`langgraph dev` as its users start it, without model or key, with callers who are told apart."""
+    """`langgraph dev` as its users start it, without model or key; callers are told apart, checkpoints are its own."""
     config = json.loads((folder / "langgraph.json").read_text())
     (folder / "studio" / "auth.py").write_text(AUTH)
-    (folder / "guarded.json").write_text(json.dumps({**config, "auth": {"path": "./studio/auth.py:auth"}}))
+    (folder / "studio" / "checkpointer.py").write_text(CHECKPOINTER)
+    own = {
+        "auth": {"path": "./studio/auth.py:auth"},
+        "checkpointer": {"path": "./studio/checkpointer.py:checkpointer"},
+    }
+    (folder / "guarded.json").write_text(json.dumps({**config, **own}))
     command = [sys.executable, "-m", "langgraph_cli", "dev", "--config", "guarded.json", "--no-browser", "--no-reload"]
     server = AgentServer(folder, surroundings(folder / "home"), command).start()
     yield server
@@ -283,6 +316,25 @@ def test_langgraph_dev_answers_offline_by_rules(offline: AgentServer) -> None:
         )
         assert refused["__error__"]["error"] == "NeedsLanguageModelError"  # type: ignore[call-overload]
     assert "model: offline rules" in offline.log
+    assert "Using custom checkpointer: AsyncOnly" in offline.log
+    # What `make studio` shows: it is the same command.
+    assert offline.url in offline.log
+    assert "studio/?baseUrl=" in offline.log
+
+
+def test_without_the_flag_that_lets_it_know_callers_here_everybody_is_refused(folder: Path) -> None:
+    """A `langgraph.json` with `auth`, but without `enable_custom_route_auth`: nothing is open by an oversight."""
+    code = (
+        "from starlette.testclient import TestClient\n"
+        "from rlm_graph.server.app import app\n"
+        "asked = [('POST', '/contexts'), ('GET', '/contexts/x'), ('GET', '/report/x/'), ('GET', '/report/x/data')]\n"
+        "print([TestClient(app).request(*each).status_code for each in asked])"
+    )
+    server = {"DATABASE_URI": ":memory:", "REDIS_URI": "fake", "MIGRATIONS_PATH": "__inmem"}
+    edition = {"LANGGRAPH_RUNTIME_EDITION": "inmem", "LANGGRAPH_DISABLE_FILE_PERSISTENCE": "true"}
+    env = surroundings(folder / "home", LANGGRAPH_AUTH='{"path": "./studio/auth.py:auth"}', **server, **edition)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == "[401, 401, 401, 401]", ran.stderr[-2000:]
 
 
 def test_what_the_server_demands_of_callers_its_other_routes_demand_too(offline: AgentServer) -> None:
@@ -298,5 +350,6 @@ def test_what_the_server_demands_of_callers_its_other_routes_demand_too(offline:
             client.threads.get(thread)
         for data in ("", "data"):
             address = f"/report/{thread}/{data}"
-            statuses = [http.get(address, headers=headers).status_code for headers in (alice, bob, {})]
-            assert statuses == [200, 404, 401]
+            answers = [http.get(address, headers=headers) for headers in (alice, bob, {})]
+            assert [answer.status_code for answer in answers] == [200, 404, 401]
+            assert "How many lines" in answers[0].text

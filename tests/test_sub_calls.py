@@ -11,26 +11,12 @@ from typing import Any
 import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from scripts import code, echo, thread, turns
 
 from rlm_graph import ConfigError, Price, RLMConfig, SubModel, create_rlm
 from rlm_graph.testing import Reply, Request, ToolCall
 
 MakeRLM = Callable[..., Any]
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def play(*replies: str) -> Callable[[Request], str]:
-    """A root model that plays a turn by the number of replies that it is shown."""
-    return lambda request: replies[sum(message["role"] == "assistant" for message in request.messages)]
-
-
-def echo(request: Request) -> str:
-    """A sub-model whose answer tells the prompt."""
-    return f"re:{request.text}"
 
 
 @tool
@@ -61,7 +47,7 @@ def test_tools_are_functions_in_the_repl(make_rlm: MakeRLM, checkpointer: Any) -
         "FINAL([a, b, c, d])"
     )
     rlm = make_rlm([code(program)], tools=[lookup, weather, failing], checkpointer=checkpointer)
-    result = rlm.invoke({"query": "q", "context": "c"}, {"configurable": {"thread_id": "t"}})
+    result = rlm.invoke({"query": "q", "context": "c"}, thread("t"))
     a, b, c, d = json.loads(result["answer"])
     assert (a, b, d) == (["x 0", "x 1"], 21, True)
     assert "no luck" in c
@@ -126,13 +112,13 @@ def test_tools_are_used_once_although_the_cell_is_carried_out_again(make_rlm: Ma
         return Reply(tool_calls=[ToolCall("count", {"name": "theirs"})])
 
     rlm = make_rlm(
-        play(code("x = count('mine')\nFINAL([x, llm_query('p')])")),
+        turns(code("x = count('mine')\nFINAL([x, llm_query('p')])")),
         sub,
         tools=[count],
         sub_tools=[count],
         checkpointer=InMemorySaver(),
     )
-    config = {"configurable": {"thread_id": "t"}}
+    config = thread("t")
     with pytest.raises(Exception, match="401"):
         rlm.invoke({"query": "q", "context": "c"}, config)
     broken[0] = False

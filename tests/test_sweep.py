@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import s3fs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from s3 import S3Server
 
 from rlm_graph import ContextStore
 from rlm_graph.context import ContextRef, Pile
@@ -33,7 +33,6 @@ from rlm_graph.context.materialize import load
 from rlm_graph.context.object_files import ObjectFiles
 from rlm_graph.errors import ConfigError, ContextNotFoundError
 from rlm_graph.repl.snapshot_store import SnapshotStore
-from tests.s3 import S3Server
 from tests.test_snapshot_store import pack, sha
 
 HOUR = 3600.0
@@ -41,19 +40,12 @@ LONG = "L" * 300_000
 OTHER = "M" * 300_000
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with S3Server() as running:
-        yield running
-
-
 @pytest.fixture
-def s3(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a new store in S3."""
-    for name, value in server.environment().items():
+    for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
-    yield f"s3://{server.make_bucket()}/store"
-    s3fs.S3FileSystem.clear_instance_cache()
+    return f"s3://{s3_server.make_bucket()}/store"
 
 
 @pytest.fixture(params=["local", "memory", "s3"])

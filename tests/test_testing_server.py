@@ -151,6 +151,15 @@ async def test_langchain_gets_replies_in_all_four_ways() -> None:
     assert server.usage == Usage(16, 12)
 
 
+def test_langchain_keeps_no_connection_open_unless_told_to() -> None:
+    """With headers of one's own as well: LangChain would keep it for a later event loop, which cannot use it."""
+    with ScriptedServer("yes") as server:
+        for headers in (None, {"X-Mine": "1"}, {"Connection": "keep-alive"}):
+            server.chat_model(default_headers=headers).invoke("?")
+    kept = [(request.headers["connection"], request.headers.get("x-mine")) for request in server.requests]
+    assert kept == [("close", None), ("close", "1"), ("keep-alive", None)]
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_langchain_gets_tool_calls(stream: bool) -> None:
     """Tool calls arrive whole or in pieces, and their result can be sent back."""

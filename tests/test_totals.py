@@ -11,6 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from scripts import code, thread
 
 from rlm_graph import Price, RLMConfig, SubModel
 from rlm_graph.testing import Reply, Request, ToolCall
@@ -18,11 +19,6 @@ from rlm_graph.testing import Usage as Tokens
 
 PRICES = {"root": Price(2, 8), "sub": Price(0.4, 1.6), "strong": Price(10, 30)}
 """US dollars for a million tokens of input and of output."""
-
-
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
 
 
 def word_count(text: str) -> int:
@@ -161,13 +157,13 @@ async def test_totals_are_what_the_server_counted(
         prices=PRICES,
         **options,
     )
-    thread = {"configurable": {"thread_id": "t"}}
+    config = thread("t")
     given: Any = {"query": "What is there?", "context": "some text"}
-    result: Any = rlm.invoke(given, thread) if way == "sync" else await rlm.ainvoke(given, thread)
+    result: Any = rlm.invoke(given, config) if way == "sync" else await rlm.ainvoke(given, config)
     if case.decision is not None:
         assert result["__interrupt__"]
         resumed = Command(resume=case.decision)
-        result = rlm.invoke(resumed, thread) if way == "sync" else await rlm.ainvoke(resumed, thread)
+        result = rlm.invoke(resumed, config) if way == "sync" else await rlm.ainvoke(resumed, config)
 
     assert result["answer"] is not None
     assert isinstance(result["messages"][-1], AIMessage)

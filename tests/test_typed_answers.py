@@ -7,19 +7,20 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, RootModel, field_validator
+from scripts import code, observations, thread, turn_of, turns
 
 # On Python 3.11 pydantic takes no other.
 from typing_extensions import TypedDict
@@ -72,30 +73,6 @@ CITY_SCHEMA = {
 BONN = {"name": "Bonn", "people": 330000}
 
 
-def code(text: str) -> str:
-    """A reply with one block of code."""
-    return f"Working.\n```repl\n{text}\n```"
-
-
-def thread() -> dict[str, Any]:
-    """A config with a thread of its own."""
-    return {"configurable": {"thread_id": str(uuid.uuid4())}}
-
-
-def turns(*replies: str) -> Callable[[Request], str]:
-    """A root model that plays a turn by the number of replies that it is shown, again and again the same."""
-
-    def play(request: Request) -> str:
-        return replies[sum(message["role"] == "assistant" for message in request.messages)]
-
-    return play
-
-
-def observations(rlm: Any) -> list[str]:
-    """What the root model was shown in its last request, after the question."""
-    return [str(m["content"]) for m in rlm.server.requests[-1].messages if m["role"] == "user"][1:]
-
-
 # --- What there is to ask for ---------------------------------------------------------------------------------------
 
 
@@ -109,21 +86,30 @@ def observations(rlm: Any) -> list[str]:
     ],
     ids=["pydantic", "TypedDict", "dataclass", "JSON Schema"],
 )
-def test_an_answer_comes_in_the_form_that_was_asked_for(
-    make_rlm: MakeRLM, checkpointer: Any, response_format: Any, expected: Any
-) -> None:
+def test_an_answer_comes_in_the_form_that_was_asked_for(make_rlm: MakeRLM, response_format: Any, expected: Any) -> None:
     """An instance of the class, or a dict; the answer is its JSON, and the state holds plain values."""
-    rlm = make_rlm([code(f"FINAL({BONN})")], response_format=response_format, checkpointer=checkpointer)
+    rlm = make_rlm([code(f"FINAL({BONN})")], response_format=response_format, checkpointer=InMemorySaver())
     config = thread()
     result = rlm.invoke({"query": "q", "context": "c"}, config)
     assert result["structured_response"] == expected
     assert type(result["structured_response"]) is type(expected)
     assert json.loads(result["answer"]).items() >= BONN.items()
     assert (result["status"], result["messages"][-1].text) == ("complete", result["answer"])
+    held = rlm.get_state(config).values["structured_response"]
+    assert type(held) is dict
+    assert held == json.loads(result["answer"])
+
+
+def test_every_checkpointer_keeps_it_as_plain_values(make_rlm: MakeRLM, checkpointer: Any) -> None:
+    """Without one, the result is the same."""
+    rlm = make_rlm([code(f"FINAL({BONN})")], response_format=City, checkpointer=checkpointer)
+    config = thread()
+    result = rlm.invoke({"query": "q", "context": "c"}, config)
+    assert result["structured_response"] == City(**BONN)
     if checkpointer is not None:
         held = rlm.get_state(config).values["structured_response"]
+        assert held == {**BONN, "since": None}
         assert type(held) is dict
-        assert held == json.loads(result["answer"])
 
 
 async def test_async_runs_give_the_same(make_rlm: MakeRLM) -> None:
@@ -159,6 +145,29 @@ def test_what_is_no_form_is_refused(make_rlm: MakeRLM, response_format: Any, rea
     """When the graph is made."""
     with pytest.raises(ConfigError, match=f"response_format: .*{reason}"):
         make_rlm([], response_format=response_format)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda schema: {"name": "city", "description": "A city.", "parameters": schema},
+        lambda schema: {"name": "city", "strict": True, "schema": schema},
+        lambda schema: {"type": "function", "function": {"name": "city", "parameters": schema}},
+        lambda schema: {"type": "json_schema", "json_schema": {"name": "city", "schema": schema}},
+    ],
+)
+def test_the_schema_counts_and_not_what_is_wrapped_around_it(wrap: Callable[[Any], Any]) -> None:
+    """As a JSON Schema, what providers take would let any value pass."""
+    form = Form(wrap(CITY_SCHEMA))
+    assert form.schema == CITY_SCHEMA
+    with pytest.raises(MisfitError, match="'people' is a required property"):
+        form.read('{"name": "Bonn"}', is_text=False)
+
+
+def test_a_schema_may_speak_of_schemas() -> None:
+    """Only what is nothing but a wrapper is taken off."""
+    schema = {"type": "object", "properties": {"schema": {"type": "object"}}, "schema": {"type": "string"}}
+    assert Form(schema).read('{"schema": {}}', is_text=False) == {"schema": {}}
 
 
 def test_without_a_form_nothing_is_typed(make_rlm: MakeRLM) -> None:
@@ -217,6 +226,16 @@ def test_a_value_may_be_typed_outside_of_code(make_rlm: MakeRLM, reply: str) -> 
     """As Python or as JSON."""
     result = make_rlm([reply], response_format=CITY_SCHEMA).invoke({"query": "q", "context": "c"})
     assert (result["structured_response"], result["iterations"]) == (BONN, 1)
+
+
+def test_what_programs_hand_over_as_lists_are_lists(make_rlm: MakeRLM) -> None:
+    """Views of dicts, ranges, sets, queues."""
+    values = "[d.keys(), d.values(), d.items(), range(2), {5}, deque([6]), (7,)]"
+    rlm = make_rlm(
+        [code(f"from collections import deque\nd = {{'a': 1}}\nFINAL({values})")], response_format=list[list]
+    )
+    result = rlm.invoke({"query": "q", "context": "c"})
+    assert result["structured_response"] == [["a"], [1], [["a", 1]], [0, 1], [5], [6], [7]]
 
 
 @pytest.mark.parametrize("response_format", [City, CITY_SCHEMA], ids=["pydantic", "JSON Schema"])
@@ -320,7 +339,8 @@ def test_a_forced_answer_that_does_not_fit_can_be_mended_once(make_rlm: MakeRLM)
     rlm = make_rlm([code("x = 1"), bad, code(bad)], **settings)
     result = rlm.invoke({"query": "q", "context": "c"})
     assert (result["answer"], result["structured_response"], result["status"]) == (None, None, "no_answer")
-    assert "gave none that fits the form" in result["messages"][-1].text
+    told = "gave none that fits the form. What was wrong with the last one: at $: 'people' is a required property"
+    assert told in result["messages"][-1].text
     assert len(rlm.server.requests) == 3
 
     rlm = make_rlm([code("x = 1"), bad, "no value at all"], **settings)
@@ -380,17 +400,16 @@ def test_a_fork_goes_its_own_way(make_rlm: MakeRLM) -> None:
 
 
 _LIFE = """
-import sys
+import json, sys
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langchain_openai import ChatOpenAI
 from rlm_graph import ContextStore, create_rlm
-from tests.test_typed_answers import CITY_SCHEMA
 
-url, folder = sys.argv[1:]
+url, folder, schema = sys.argv[1:]
 model = ChatOpenAI(model="root", base_url=url, api_key="x", max_retries=0)
 with SqliteSaver.from_conn_string(f"{folder}/checkpoints.sqlite") as saver:
     rlm = create_rlm(
-        model, response_format=CITY_SCHEMA, checkpointer=saver, context_store=ContextStore(f"{folder}/store")
+        model, response_format=json.loads(schema), checkpointer=saver, context_store=ContextStore(f"{folder}/store")
     )
     rlm.invoke({"query": "q", "context": "c"}, {"configurable": {"thread_id": "t"}}, durability="sync")
 """
@@ -402,22 +421,22 @@ def test_a_run_that_was_killed_after_a_refusal_goes_on(serve: Callable[..., Scri
     plain = turns(code("kept = 330000\nFINAL({'name': 'Bonn'})"), code("FINAL({'name': 'Bonn', 'people': kept})"))
 
     def root(request: Request) -> Any:
-        if lives[0].poll() is None and any(message["role"] == "assistant" for message in request.messages):
+        if lives[0].poll() is None and turn_of(request):
             os.kill(lives[0].pid, signal.SIGKILL)
             lives[0].wait()
             return Reply(status=500)
         return plain(request)
 
     server = serve({"root": root})
-    command = [sys.executable, "-c", _LIFE, server.base_url, str(tmp_path)]
-    lives.append(subprocess.Popen(command, cwd=Path(__file__).parent.parent, env={**os.environ, "PYTHONPATH": "."}))
+    command = [sys.executable, "-c", _LIFE, server.base_url, str(tmp_path), json.dumps(CITY_SCHEMA)]
+    lives.append(subprocess.Popen(command))
     assert lives[0].wait(60) == -signal.SIGKILL
     with SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as saver:
         store = ContextStore(tmp_path / "store")
         with create_rlm(
             server.chat_model("root"), response_format=CITY_SCHEMA, checkpointer=saver, context_store=store
         ) as rlm:
-            result = rlm.invoke(None, {"configurable": {"thread_id": "t"}})
+            result = rlm.invoke(None, thread("t"))
     assert (result["structured_response"], result["iterations"]) == (BONN, 2)
     assert [len(request.messages) for request in server.requests] == [2, 4, 4]
 
@@ -497,6 +516,73 @@ def test_a_class_that_cannot_be_written_is_kept_as_it_was_given() -> None:
     kept = form.read('{"name": "n", "code": 5}', is_text=False)
     assert kept == {"name": "n", "code": 5}
     assert form.instance(kept).code == 5
+
+
+class Cat(BaseModel):
+    """One kind of pet."""
+
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    """Another."""
+
+    kind: Literal["dog"]
+    friends: list[Cat | Dog] = []
+
+
+class Tree(BaseModel):
+    """What holds its own kind."""
+
+    kids: dict[str, Tree] = {}
+    pet: Cat | None = None
+
+
+class Color(Enum):
+    """A choice."""
+
+    RED = "red"
+
+
+@pytest.mark.parametrize(
+    ("given", "submitted", "expected"),
+    [
+        (Cat | Dog, {"kind": "dog"}, Dog(kind="dog")),
+        (Annotated[Cat | Dog, Field(discriminator="kind")], {"kind": "cat"}, Cat(kind="cat")),
+        (Dog, {"kind": "dog", "friends": [{"kind": "cat"}]}, Dog(kind="dog", friends=[Cat(kind="cat")])),
+        (list[Cat], [{"kind": "cat"}], [Cat(kind="cat")]),
+        (dict[int, Cat], {"7": {"kind": "cat"}}, {7: Cat(kind="cat")}),
+        (tuple[int, str], [1, "a"], (1, "a")),
+        (RootModel[list[int]], [1], RootModel[list[int]]([1])),
+        (Tree, {"kids": {"a": {}}}, Tree(kids={"a": Tree()})),
+        (Optional[Cat], None, None),  # noqa: UP045 - as users write it
+        (Cat | None, {"kind": "cat"}, Cat(kind="cat")),
+        (Literal["yes", "no"], "yes", "yes"),
+        (int | str, "42", "42"),
+        (Color, "red", Color.RED),
+        (date, "2024-02-29", date(2024, 2, 29)),
+        ({"type": "array", "items": {"enum": ["a", 1, None]}}, ["a", 1, None], ["a", 1, None]),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, None, None),
+        ({"$defs": {"n": {"type": "integer"}}, "$ref": "#/$defs/n"}, 5, 5),
+    ],
+)
+def test_a_form_can_be_any_type(given: Any, submitted: Any, expected: Any) -> None:
+    """Unions, lists, nested and recursive classes, choices, null; what does not fit does not pass."""
+    form = Form(given)
+    kept = form.read(json.dumps(submitted), is_text=False)
+    assert json.loads(json.dumps(kept)) == kept
+    assert form.instance(kept) == expected
+    assert type(form.instance(kept)) is type(expected)
+    with pytest.raises(MisfitError):
+        form.read('{"kind": ["no such kind"], "kids": 5}', is_text=False)
+
+
+def test_a_null_is_an_answer_where_one_is_asked_for(make_rlm: MakeRLM) -> None:
+    """And not the absence of one."""
+    rlm = make_rlm([code("FINAL(None)")], response_format=int | None)
+    result = rlm.invoke({"query": "q", "context": "c"})
+    assert (result["structured_response"], result["answer"], result["status"]) == (None, "null", "complete")
 
 
 def test_a_text_is_a_text_where_one_is_wanted() -> None:

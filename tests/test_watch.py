@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,26 +17,33 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import command_line
 import pytest
 from browser import chromium, opened
 from command_line import Outcome, process, wait_until
 from playwright.sync_api import expect
+from scripts import code
 
 from rlm_graph.testing import Request, ScriptedServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 no_models = command_line.no_models
 text = command_line.text
 cli = command_line.cli
 
 
-def code(*lines: str) -> str:
-    """A reply with a block of code."""
-    return "\n".join(["I think.", "```repl", *lines, "```"])
-
-
 REPLIES = [code("a = llm_query('one of ' + context[:50])", "print(a)"), code("FINAL(a)")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, for all tests of this file."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +173,9 @@ def test_only_who_has_the_address_sees_the_page(answered: Callable[..., Outcome]
         assert watch.wait(20) == 0
 
 
-def test_a_page_follows_a_run_of_another_process(serve: Callable[..., ScriptedServer], text: str) -> None:
+def test_a_page_follows_a_run_of_another_process(
+    serve: Callable[..., ScriptedServer], text: str, browser: Browser
+) -> None:
     """Sub-calls appear while their cell runs, then turns, then the answer; what was opened stays open."""
     goes_on = threading.Event()
 
@@ -176,14 +186,13 @@ def test_a_page_follows_a_run_of_another_process(serve: Callable[..., ScriptedSe
 
     first = code("a = llm_query('quick')", "print(a)", "b = llm_query('slow' if a else '')")
     server = serve({"root": [code("x = 1", "print('x' * 2000)"), first, code("FINAL(b)")], "sub": sub})
-    with (
-        process("What is it?", text, "--run", "slow", "--sub-model", "openai:sub", server=server) as run,
-        chromium() as browser,
-    ):
+    with process("What is it?", text, "--run", "slow", "--sub-model", "openai:sub", server=server) as run:
         wait_until(lambda: any(request.text == "slow" for request in server.requests))
         with watching("slow") as (_, address):
             shown = opened(browser, address)
-            assert shown.inner_text(".status") == "Running"
+            expect(shown.locator(".status")).to_have_text("Running 1 sub-call under way", timeout=20_000)
+            label = shown.inner_text("#t2 .cell .label")
+            assert re.fullmatch(r"Code runs since \d\d:\d\d:\d\d · 1 sub-call under way", label), label
             expect(shown.locator("#tree .row.call")).to_have_count(1, timeout=20_000)
             assert shown.inner_text("#tree .row.call .reply") == "answer to quick"
             shown.click("#t1 details.variables summary")
@@ -193,6 +202,7 @@ def test_a_page_follows_a_run_of_another_process(serve: Callable[..., ScriptedSe
             expect(shown.locator("#following")).to_have_text("ended", timeout=20_000)
             assert run.wait(20) == 0
             assert shown.inner_text(".status") == "Answered"
+            assert "under way" not in shown.inner_text("main")
             assert shown.locator("#turns > article").count() == 3
             assert shown.locator("#contents-turns li").count() == 3
             expect(shown.locator("#tree .row.call")).to_have_count(2)
@@ -202,13 +212,13 @@ def test_a_page_follows_a_run_of_another_process(serve: Callable[..., ScriptedSe
 
 
 def test_a_page_says_when_its_server_is_gone(
-    cli: Callable[..., Outcome], serve: Callable[..., ScriptedServer], text: str
+    cli: Callable[..., Outcome], serve: Callable[..., ScriptedServer], text: str, browser: Browser
 ) -> None:
     """And keeps what it has."""
     server = serve({"root": [code("a = ask_user('Which?')", "FINAL(a)")], "sub": "sub"})
     waits = cli("What is it?", text, "--run", "waits", "--ask-user", "--sub-model", "openai:sub", server=server)
     assert waits.code == 55, waits.err
-    with chromium() as browser, watching("waits") as (watch, address):
+    with watching("waits") as (watch, address):
         shown = opened(browser, address)
         assert shown.inner_text(".waits .text") == "Which?"
         watch.kill()

@@ -41,7 +41,10 @@ FIGURES: Final = (
     "cost_usd",
     "elapsed_s",
 )
-"""What is kept of a result, beside the answer that the agent reads: the tool message's `artifact`."""
+"""What is kept of every result, beside the answer that the agent reads: the tool message's `artifact`."""
+
+EVIDENCE: Final = ("citations", "evidence_problems")
+"""What is kept of a result that has it."""
 
 
 class Asker:
@@ -168,9 +171,9 @@ class Question:
 
     def read(self, result: Mapping[str, Any]) -> tuple[str | ToolMessage, dict[str, Any]]:
         """What the tool returns of a result: what the agent reads, and the artifact."""
-        figures = {name: result.get(name) for name in FIGURES}
+        kept = figures(result)
         if result["answer"] is None:
-            return failure(self.tool, self.runtime, str(result["messages"][-1].text), figures)
+            return failure(self.tool, self.runtime, str(result["messages"][-1].text), kept)
         answer = str(result["answer"])
         shown = answer
         if 0 < self.max_answer_chars < len(answer):
@@ -181,7 +184,15 @@ class Question:
         if result["status"] != "complete":
             ran_out = result["exhausted"] or "max_iterations"
             shown += f"\n[{ran_out} ran out before this was finished: it is the best answer so far]"
-        return shown, figures
+        return shown, kept
+
+
+def figures(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a result, all plain values: they go into somebody else's checkpoints.
+
+    A typed answer is there as JSON: `answer`.
+    """
+    return {name: result.get(name) for name in FIGURES} | {name: result[name] for name in EVIDENCE if name in result}
 
 
 def failure(
@@ -210,4 +221,4 @@ def _place(runtime: ToolRuntime[Any, Any] | None) -> list[str]:
     return [runtime.tool_call_id, str(len(found)), str(at)]
 
 
-__all__ = ["Asker", "Question", "failure"]
+__all__ = ["Asker", "Question", "failure", "figures"]

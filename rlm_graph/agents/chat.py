@@ -16,13 +16,14 @@ from langchain_core.callbacks import (
     BaseCallbackManager,
     CallbackManager,
     CallbackManagerForLLMRun,
+    Callbacks,
 )
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import tool_call_chunk
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableBinding, ensure_config, patch_config
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, ensure_config, patch_config
 from langchain_core.runnables.config import set_config_context
 from langchain_core.runnables.utils import coro_with_context
 from langchain_core.tools import BaseTool
@@ -30,7 +31,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr
 
 from rlm_graph.agents import nesting
-from rlm_graph.agents.asking import FIGURES, Asker
+from rlm_graph.agents.asking import Asker, figures
 from rlm_graph.agents.long_prompt import LongPrompt, chars, take_apart
 from rlm_graph.answers import digest
 from rlm_graph.chat_models import model_name, resolve_model
@@ -41,7 +42,10 @@ ANY_LENGTH: Final = 1_000_000_000
 """Tokens that a profile says can be read: middlewares that ask for it need a number."""
 
 _FORM: Final = "rlm_answer_form"
+_IN_ONE_PIECE: Final = "rlm_in_one_piece"
+_CALL: Final = "rlm_call"
 _QUESTION: Final = "question"
+_OURS: Final = (_FORM, _IN_ONE_PIECE, _CALL, _QUESTION)
 _REPLY_WITH: Final = ("tools", "functions", "response_format", "text_format")
 """What a call is given that makes the reply something else than a text."""
 
@@ -71,7 +75,8 @@ class ChatRLM(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="allow")
 
     model: Any
-    """The root model: a chat model, or its name as `init_chat_model` takes it."""
+    """The root model: a chat model, or its name as `init_chat_model` takes it. A name that was given with arguments
+    becomes the chat model that they make: nothing of theirs, such as a key, is shown or traced by this one."""
 
     sub_model: Any = None
     """The model that `llm_query` asks; the root model if left out."""
@@ -88,6 +93,7 @@ class ChatRLM(BaseChatModel):
 
     _root: BaseChatModel = PrivateAttr()
     _asker: Asker = PrivateAttr()
+    _listeners: dict[str, BaseCallbackManager] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:
         """Make it ready."""
@@ -108,8 +114,9 @@ class ChatRLM(BaseChatModel):
             raise ConfigError(f"{names}: not allowed beside a chat model: give it to that, or name the model")
         from langchain.chat_models import init_chat_model
 
-        made: BaseChatModel = init_chat_model(self.model, **options)
-        return made
+        self.model = init_chat_model(self.model, **options)
+        self.__pydantic_extra__ = {}
+        return resolve_model(self.model)
 
     # What the root model does. --------------------------------------------------------------------------------------
 
@@ -118,10 +125,23 @@ class ChatRLM(BaseChatModel):
         return "rlm"
 
     @property
+    def model_name(self) -> str:
+        """What the root model calls itself: agents choose by it how to ask for structured output."""
+        return model_name(self._root)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """As the root model counts."""
+        return self._root.get_token_ids(text)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """As the root model counts."""
+        return self._root.get_num_tokens_from_messages(messages, tools)
+
+    @property
     def _identifying_params(self) -> Mapping[str, Any]:
         sub_model = self._root if self.sub_model is None else self.sub_model
         return {
-            "model": model_name(self._root),
+            "model": self.model_name,
             "sub_model": sub_model if isinstance(sub_model, str) else model_name(sub_model),
             "config": None if self.config is None else self.config.model_dump(mode="json"),
             "long_above_chars": self.long_above_chars,
@@ -137,6 +157,8 @@ class ChatRLM(BaseChatModel):
         return {**own, "ls_provider": "rlm"}
 
     def _should_stream(self, *, async_api: bool, run_manager: Any = None, **kwargs: Any) -> bool:
+        if kwargs.get(_IN_ONE_PIECE):
+            return False
         ways: dict[str, Any] = {"async_api": async_api, "run_manager": run_manager, **kwargs}
         return super()._should_stream(**ways) and self._root._should_stream(**ways)  # noqa: SLF001
 
@@ -151,7 +173,7 @@ class ChatRLM(BaseChatModel):
         chosen = {} if tool_choice is None else {"tool_choice": tool_choice}
         bound = self._root.bind_tools(tools, **chosen, **kwargs)
         if not isinstance(bound, RunnableBinding):
-            raise ConfigError(f"{model_name(self._root)}: bind_tools gives {type(bound).__name__}, which is no binding")
+            raise ConfigError(f"{self.model_name}: bind_tools gives {type(bound).__name__}, which is no binding")
         form = {}
         if "ls_structured_output_format" in kwargs and len(tools) == 1:
             function = convert_to_openai_tool(tools[0])["function"]
@@ -159,6 +181,93 @@ class ChatRLM(BaseChatModel):
         return self.bind(**{**bound.kwargs, **form})
 
     # A call. --------------------------------------------------------------------------------------------------------
+    #
+    # LangChain tells `_stream` nothing of who listens to the call, and what an RLM asks must be counted and traced. So
+    # calls that LangChain would stream by itself go to `_generate`, and `stream` leaves word for `_stream`.
+
+    def generate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """As any chat model."""
+        return super().generate(messages, stop, callbacks, **self._marked(messages, kwargs))
+
+    async def agenerate(
+        self,
+        messages: list[list[BaseMessage]],
+        stop: list[str] | None = None,
+        callbacks: Callbacks = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """As `generate`."""
+        return await super().agenerate(messages, stop, callbacks, **self._marked(messages, kwargs))
+
+    def stream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[AIMessageChunk]:
+        """As any chat model; the answer to a long prompt comes in one piece."""
+        if not self._is_long(self._convert_input(input).to_messages()):
+            yield from super().stream(input, config, stop=stop, **kwargs)
+            return
+        with self._announced(CallbackManager, config) as (announced, call):
+            yield from super().stream(input, announced, stop=stop, **{**kwargs, _CALL: call})
+
+    async def astream(
+        self,
+        input: LanguageModelInput,  # noqa: A002 - LangChain's name
+        config: RunnableConfig | None = None,
+        *,
+        stop: list[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[AIMessageChunk]:
+        """As `stream`."""
+        if not self._is_long(self._convert_input(input).to_messages()):
+            async for chunk in super().astream(input, config, stop=stop, **kwargs):
+                yield chunk
+            return
+        with self._announced(AsyncCallbackManager, config) as (announced, call):
+            async for chunk in super().astream(input, announced, stop=stop, **{**kwargs, _CALL: call}):
+                yield chunk
+
+    def _is_long(self, messages: Sequence[BaseMessage]) -> bool:
+        return chars(messages) > self.long_above_chars
+
+    def _marked(self, prompts: Sequence[Sequence[BaseMessage]], options: Mapping[str, Any]) -> dict[str, Any]:
+        marked = {name: value for name, value in options.items() if name != _CALL}  # a cache's key must not have it
+        if any(self._is_long(messages) for messages in prompts):
+            marked[_IN_ONE_PIECE] = True
+        return marked
+
+    @contextmanager
+    def _announced(
+        self, kind: type[CallbackManager | AsyncCallbackManager], config: RunnableConfig | None
+    ) -> Iterator[tuple[RunnableConfig, str]]:
+        """Leave word for `_stream` of who listens to a call: the config for it, and what it is called."""
+        given = ensure_config(config)
+        run_id = given.get("run_id") or uuid.uuid4()
+        # Made once, for the call and for what is below it: tracers know a parent that they have seen themselves.
+        listeners = kind.configure(
+            given.get("callbacks"), inheritable_tags=given.get("tags"), inheritable_metadata=given.get("metadata")
+        )
+        below = listeners.copy()
+        below.parent_run_id = run_id
+        self._listeners[str(run_id)] = below
+        try:
+            yield {**given, "callbacks": listeners, "run_id": run_id}, str(run_id)
+        finally:
+            del self._listeners[str(run_id)]
+
+    def _is_streamed(self, run_manager: Any, *, async_api: bool) -> bool:
+        """Whether somebody who listens to a call waits for the tokens of the reply."""
+        return super()._should_stream(async_api=async_api, run_manager=run_manager)
 
     def _generate(
         self,
@@ -170,8 +279,11 @@ class ChatRLM(BaseChatModel):
         call = self._call(messages, stop, kwargs)
         if call.prompt is None:
             return self._root._generate(call.messages, stop=stop, run_manager=run_manager, **call.options)  # noqa: SLF001
-        with _inside(run_manager) as context:
-            return context.run(self._answered, call, call.prompt)
+        with _inside(_below(run_manager)) as context:
+            message = context.run(self._answered, call, call.prompt)
+        if run_manager is not None and self._is_streamed(run_manager, async_api=False):
+            run_manager.on_llm_new_token(str(message.text), chunk=ChatGenerationChunk(message=_as_chunk(message)))
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _agenerate(
         self,
@@ -184,8 +296,12 @@ class ChatRLM(BaseChatModel):
         if call.prompt is None:
             root = self._root
             return await root._agenerate(call.messages, stop=stop, run_manager=run_manager, **call.options)  # noqa: SLF001
-        with _inside(run_manager) as context:
-            return await coro_with_context(self._aanswered(call, call.prompt), context)
+        with _inside(_below(run_manager)) as context:
+            message = await coro_with_context(self._aanswered(call, call.prompt), context)
+        if run_manager is not None and self._is_streamed(run_manager, async_api=True):
+            chunk = ChatGenerationChunk(message=_as_chunk(message))
+            await run_manager.on_llm_new_token(str(message.text), chunk=chunk)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _stream(
         self,
@@ -198,11 +314,9 @@ class ChatRLM(BaseChatModel):
         if call.prompt is None:
             yield from self._root._stream(call.messages, stop=stop, run_manager=run_manager, **call.options)  # noqa: SLF001
             return
-        with _inside(run_manager) as context:
-            chunk = _as_chunk(context.run(self._answered, call, call.prompt))
-        if run_manager is not None:
-            run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-        yield chunk
+        with _inside(_below(run_manager) or self._listeners.get(kwargs.get(_CALL, ""))) as context:
+            message = context.run(self._answered, call, call.prompt)
+        yield ChatGenerationChunk(message=_as_chunk(message))
 
     async def _astream(
         self,
@@ -217,39 +331,37 @@ class ChatRLM(BaseChatModel):
             async for piece in root._astream(call.messages, stop=stop, run_manager=run_manager, **call.options):  # noqa: SLF001
                 yield piece
             return
-        with _inside(run_manager) as context:
-            chunk = _as_chunk(await coro_with_context(self._aanswered(call, call.prompt), context))
-        if run_manager is not None:
-            await run_manager.on_llm_new_token(str(chunk.text), chunk=chunk)
-        yield chunk
+        with _inside(_below(run_manager) or self._listeners.get(kwargs.get(_CALL, ""))) as context:
+            message = await coro_with_context(self._aanswered(call, call.prompt), context)
+        yield ChatGenerationChunk(message=_as_chunk(message))
 
     # A long prompt. -------------------------------------------------------------------------------------------------
 
     def _call(self, messages: list[BaseMessage], stop: list[str] | None, given: Mapping[str, Any]) -> _Call:
-        options = {name: value for name, value in given.items() if name not in (_QUESTION, _FORM)}
-        question, form = given.get(_QUESTION), given.get(_FORM)
-        if chars(messages) > self.long_above_chars:
+        options = {name: value for name, value in given.items() if name not in _OURS}
+        question, form = given.get(_QUESTION), given.get(_FORM) or _form_of_text(options)
+        if self._is_long(messages):
             return _Call(messages, stop, options, form, take_apart(messages, question))
         asked = messages if question is None else [*messages, HumanMessage(question)]
         return _Call(asked, stop, options, form, None)
 
-    def _answered(self, call: _Call, prompt: LongPrompt) -> ChatResult:
+    def _answered(self, call: _Call, prompt: LongPrompt) -> AIMessage:
         with nesting.begun("rlm", *_asked(prompt)) as config:
             result = nesting.run(self._asker.rlm(call.schema), prompt.input, config)
         message = self._message(call, result)
         if call.replies_with_more:
             found = prompt.with_answer(str(message.text))
             message = _merged(message, self._root.invoke(found, stop=call.stop, **call.options))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return message
 
-    async def _aanswered(self, call: _Call, prompt: LongPrompt) -> ChatResult:
+    async def _aanswered(self, call: _Call, prompt: LongPrompt) -> AIMessage:
         with nesting.begun("rlm", *_asked(prompt)) as config:
             result = await nesting.arun(self._asker.rlm(call.schema), prompt.input, config)
         message = self._message(call, result)
         if call.replies_with_more:
             found = prompt.with_answer(str(message.text))
             message = _merged(message, await self._root.ainvoke(found, stop=call.stop, **call.options))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return message
 
     def _message(self, call: _Call, result: Mapping[str, Any]) -> AIMessage:
         """The RLM's answer as a reply.
@@ -264,11 +376,13 @@ class ChatRLM(BaseChatModel):
         about: dict[str, Any] = {
             "id": f"rlm-{uuid.uuid4()}",
             # Without a `model_name`: the requests have been counted one by one, each for its own model.
-            "response_metadata": {"rlm": {name: result[name] for name in FIGURES if name != "answer"}},
+            "response_metadata": {"rlm": {name: value for name, value in figures(result).items() if name != "answer"}},
             "usage_metadata": UsageMetadata(input_tokens=spent, output_tokens=received, total_tokens=spent + received),
         }
         if call.form is None:
             return AIMessage(str(result["answer"]), **about)
+        if call.form["name"] is None:
+            return AIMessage(json.dumps(result["structured_response"], ensure_ascii=False), **about)
         value = {"name": call.form["name"], "args": result["structured_response"], "id": f"call_{uuid.uuid4().hex}"}
         return AIMessage("", tool_calls=[{**value, "type": "tool_call"}], **about)
 
@@ -291,7 +405,7 @@ class _Call:
     """What the root model is given beside the messages."""
 
     form: Mapping[str, Any] | None
-    """The `name` and `schema` of the form of the answer, for structured output."""
+    """`schema` of the form of the answer, and `name` of the tool that takes it; None: the reply's text has it."""
 
     prompt: LongPrompt | None
     """None: it is short."""
@@ -313,15 +427,18 @@ def _asked(prompt: LongPrompt) -> list[str]:
 
 
 @contextmanager
-def _inside(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> Iterator[Context]:
+def _inside(callbacks: BaseCallbackManager | None) -> Iterator[Context]:
     """The context for what this model asks of others, so that it is traced and counted below this call."""
-    callbacks = None if run_manager is None else _below(run_manager)
     with set_config_context(patch_config(ensure_config(), callbacks=callbacks)) as context:
         yield context
 
 
-def _below(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> BaseCallbackManager:
+def _below(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+) -> BaseCallbackManager | None:
     """The callbacks for what is begun in a call of a model. LangChain makes them for chains and tools only."""
+    if run_manager is None:
+        return None
     kind = AsyncCallbackManager if isinstance(run_manager, AsyncCallbackManagerForLLMRun) else CallbackManager
     manager = kind(handlers=[], parent_run_id=run_manager.run_id)
     manager.set_handlers(run_manager.inheritable_handlers)
@@ -332,30 +449,35 @@ def _below(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun
 
 def _merged(answer: AIMessage, reply: AIMessage) -> AIMessage:
     """The root model's reply to what was found, with the figures of both."""
-    figures = {name: value for name, value in reply.response_metadata.items() if name != "model_name"}
+    about = {name: value for name, value in reply.response_metadata.items() if name != "model_name"}
     return reply.model_copy(
         update={
             "usage_metadata": add_usage(answer.usage_metadata, reply.usage_metadata),
-            "response_metadata": {**figures, **answer.response_metadata},
+            "response_metadata": {**about, **answer.response_metadata},
         }
     )
 
 
-def _as_chunk(result: ChatResult) -> ChatGenerationChunk:
-    message = result.generations[0].message
-    assert isinstance(message, AIMessage)
+def _form_of_text(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The form that a reply's text must have, as an agent without tools says it (OpenAI's way, and others')."""
+    match options:
+        case {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}:
+            return None if options.get("tools") or options.get("functions") else {"name": None, "schema": schema}
+    return None
+
+
+def _as_chunk(message: AIMessage) -> AIMessageChunk:
     calls = [
         tool_call_chunk(name=call["name"], args=json.dumps(call["args"]), id=call["id"], index=at)
         for at, call in enumerate(message.tool_calls)
     ]
-    return ChatGenerationChunk(
-        message=AIMessageChunk(
-            content=message.content,
-            id=message.id,
-            tool_call_chunks=calls,
-            usage_metadata=message.usage_metadata,
-            response_metadata=message.response_metadata,
-        )
+    return AIMessageChunk(
+        content=message.content,
+        id=message.id,
+        tool_call_chunks=calls,
+        usage_metadata=message.usage_metadata,
+        response_metadata=message.response_metadata,
+        chunk_position="last",
     )
 
 

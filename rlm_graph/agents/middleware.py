@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from langchain.agents.middleware.types import AgentMiddleware, ToolCallRequest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import BaseMessage, ToolMessage
 from langgraph.types import Command
 from pydantic import BaseModel, Field
 
@@ -26,6 +26,10 @@ _DESCRIPTION: Final = (
     "Answers a question about a tool's result that was too long to be shown and was kept under a handle. It is read by "
     "a program, however long it is."
 )
+
+
+Result = ToolMessage | Command[Any]
+"""What a tool's call gives; some give several of them, in a list."""
 
 
 class OverHandle(BaseModel):
@@ -82,34 +86,45 @@ class LargeContextMiddleware(AgentMiddleware[HandlesState, Any]):
         self._excluded = frozenset(exclude_tools)
         self.tools = [ContextTool(self._asker, self.TOOL, 0).tool(_DESCRIPTION, OverHandle)]
 
-    def wrap_tool_call(
-        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
-    ) -> ToolMessage | Command[Any]:
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         """Call the tool, and keep its result if it is large."""
         result = handler(request)
         return run_blocking(self._moved(result)) if self._is_large(request, result) else result
 
     async def awrap_tool_call(
-        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
-    ) -> ToolMessage | Command[Any]:
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> Any:
         """As `wrap_tool_call`."""
         result = await handler(request)
         return await self._moved(result) if self._is_large(request, result) else result
 
-    def _is_large(self, request: ToolCallRequest, result: ToolMessage | Command[Any]) -> bool:
+    def _is_large(self, request: ToolCallRequest, result: Result | list[Result]) -> bool:
         if request.tool_call["name"] in self._excluded:
             return False
-        return any(len(str(message.text)) > self._threshold_chars for message in _messages(result))
+        return any(
+            isinstance(message, ToolMessage) and len(str(message.text)) > self._threshold_chars
+            for one in (result if isinstance(result, list) else [result])
+            for message in _messages(one)
+        )
 
-    async def _moved(self, result: ToolMessage | Command[Any]) -> Command[Any]:
+    async def _moved(self, result: Result | list[Result]) -> Command[Any] | list[Command[Any]]:
         """The result, with what is large in it kept, and the state's handles."""
+        if isinstance(result, list):
+            return [await self._moved_one(one) for one in result]
+        return await self._moved_one(result)
+
+    async def _moved_one(self, result: Result) -> Command[Any]:
         held: dict[str, Held] = {}
-        moved = [await self._kept(message, held) for message in _messages(result)]
-        if isinstance(result, Command):
-            assert isinstance(result.update, dict)
-            others = [message for message in result.update["messages"] if not isinstance(message, ToolMessage)]
-            return dataclasses.replace(result, update={**result.update, "messages": [*others, *moved], STATE_KEY: held})
-        return Command(update={"messages": moved, STATE_KEY: held})
+        messages = [
+            await self._kept(message, held) if isinstance(message, ToolMessage) else message
+            for message in _messages(result)
+        ]
+        if isinstance(result, ToolMessage):
+            return Command(update={"messages": messages, STATE_KEY: held})
+        if not held:
+            return result
+        assert isinstance(result.update, dict)
+        return dataclasses.replace(result, update={**result.update, "messages": messages, STATE_KEY: held})
 
     async def _kept(self, message: ToolMessage, held: dict[str, Held]) -> ToolMessage:
         text = str(message.text)
@@ -127,12 +142,11 @@ class LargeContextMiddleware(AgentMiddleware[HandlesState, Any]):
         return message.model_copy(update={"content": [{"type": "text", "text": notice}, *others] if others else notice})
 
 
-def _messages(result: ToolMessage | Command[Any]) -> list[ToolMessage]:
-    """The tool messages in a tool's result."""
+def _messages(result: Result) -> list[BaseMessage]:
+    """The messages in a tool's result, in their order."""
     if isinstance(result, ToolMessage):
         return [result]
-    found = result.update.get("messages", []) if isinstance(result.update, dict) else []
-    return [message for message in found if isinstance(message, ToolMessage)]
+    return list(result.update.get("messages", [])) if isinstance(result.update, dict) else []
 
 
 def _is_text(block: Any) -> bool:

@@ -71,7 +71,8 @@ def begun(name: str, *asked: str) -> Iterator[RunnableConfig]:
     """
     own = _surroundings()
     if _TASK_ID not in own:
-        yield {}
+        # What nobody has named cannot be gone on with, and a graph's own checkpointer would ask for the name.
+        yield {} if "thread_id" in own else {"configurable": {**own, _CHECKPOINTER: None}}
         return
     if SCOPE_KEY in own:  # called in a cell's tree of calls, but no part of it
         yield {"configurable": {TREE_KEY: None, PATH_KEY: None, _CHECKPOINTER: None}}

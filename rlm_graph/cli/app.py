@@ -596,7 +596,7 @@ def serve_command(
     jobs: Annotated[int, Option("--jobs", "-j", help="Runs at once.", metavar="N", min=1, max=256)] = 10,
     no_browser: Annotated[bool, Option("--no-browser", help="Do not open Studio in a browser.")] = False,
 ) -> int:
-    """Serve the graph to LangGraph Studio, the SDK, MCP and A2A (pip install 'rlm-graph[studio]'), until Ctrl-C.
+    """Serve the graph to LangGraph Studio, the SDK, MCP and A2A (with the extra `studio`), until Ctrl-C.
 
     The models are those of ask; the environment says what callers may choose, and which places they may name.
     """

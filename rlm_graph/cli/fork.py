@@ -138,7 +138,13 @@ async def _state_after(rlm: RLMGraph, name: str, at: int, *, with_answer: bool) 
     raise ConfigError(f"--at: {at} is not allowed: run {name!r} has the iterations 0 (before the first) to {last}")
 
 
-_OF_ANSWER: dict[str, Any] = {"structured_response": None, "citations": [], "evidence_problems": [], "repair": "none"}
+_OF_ANSWER: dict[str, Any] = {
+    "structured_response": None,
+    "citations": [],
+    "evidence_problems": [],
+    "repair": "none",
+    "misfit": "",
+}
 """Channels with what belongs to an answer, where there are such, as they are before it."""
 
 

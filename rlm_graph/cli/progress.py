@@ -134,6 +134,9 @@ class Progress:
             turn.sub_calls_done += 1
             self._sub_calls += 1
             turn.sub_calls_failed += detail["failed"]
+        elif event.type == "answer_refused":
+            problems = [line[2:] for line in detail["refusal"].splitlines() if line.startswith("- ")]
+            turn.error = f"answer refused: {problems[0]}"
         elif event.type == "final_answer":
             turn.answered = True
 

@@ -55,10 +55,10 @@ def watch(name: str, *, port: int, browse: bool, store: str | None, database: st
         except OSError as error:
             raise ConfigError(f"--port: {port} cannot be listened on: {error.strerror or error}") from error
         with server:
-            screen.say(f"{server.address}  (Ctrl-C ends it)")
-            if browse:
-                webbrowser.open(server.address)
             try:
+                screen.say(f"{server.address}  (Ctrl-C ends it)")
+                if browse:
+                    webbrowser.open(server.address)
                 server.serve_forever(poll_interval=0.1)
             except KeyboardInterrupt:
                 screen.say("ended; the run goes on if somebody carries it out", style="dim")

@@ -7,7 +7,8 @@
 - HTML: trafilatura (extra "html"). Without it a page that was named alone is an error, and a page in a
   folder comes as its markup, which says {"markup": "html"}: that is text too, it loses nothing, and skipping
   every page would.
-- .docx, .pptx, .xlsx: markitdown (extra "office"), as Markdown.
+- .docx, .pptx, .xlsx: markitdown (extra "office"), as Markdown. They are ZIP files; one that unpacks to far more than
+  it is would take hours and all the memory, and is refused.
 - Anything else is binary, and refused.
 
 A file is opened again when a first guess was wrong, so plain text passes through in chunks, once.
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from rlm_graph.context.writer import ContextWriter
 
 SNIFF_BYTES: Final = 64 << 10
+
+MAX_UNPACKED_BYTES: Final = 1 << 30
+"""What the parts of an Office file may have together, unpacked."""
+
+_UNSUSPICIOUS_BYTES, _MAX_RATIO = 20 << 20, 100  # XML packs to a tenth or a twentieth
 
 _OFFICE = frozenset({".docx", ".pptx", ".xlsx"})
 _HTML = frozenset({".html", ".htm", ".xhtml"})
@@ -269,11 +275,28 @@ def _office(source: Source) -> tuple[str, dict[str, Any]]:
     converter = getattr(converters, f"{kind.capitalize()}Converter")()
     with source.open() as file:
         content = io.BytesIO(file.read())
+    _refuse_bomb(content)
     try:
         result = converter.convert(content, markitdown.StreamInfo(extension=source.suffix))
     except markitdown.MissingDependencyException as error:
         raise _lacks(source, "office") from error
     return result.markdown, {"extracted": kind}
+
+
+def _refuse_bomb(content: io.BytesIO) -> None:
+    """Refuse a ZIP file by the sizes that it gives for its parts; zipfile unpacks no more of a part than that.
+
+    Raises:
+        Unreadable: they are too much.
+        BadZipFile: it is none.
+    """
+    import zipfile  # seldom needed, like what it is needed for
+
+    with zipfile.ZipFile(content) as archive:
+        unpacked = sum(part.file_size for part in archive.infolist())
+    packed = content.getbuffer().nbytes
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > max(_UNSUSPICIOUS_BYTES, _MAX_RATIO * packed):
+        raise Unreadable(f"{packed:,} bytes that unpack to {unpacked:,}")
 
 
 def _lacks(source: Source, extra: str) -> Exception:

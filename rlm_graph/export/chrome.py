@@ -25,7 +25,7 @@ _FAILED = "terrible"
 def trace(story: Story) -> str:
     """The whole file."""
     builder = _Builder(story)
-    builder.add_turns(story.turns, level=0, lane=0)
+    builder.add_turns(story.turns, level=0, lane=0, after=0, before=builder.end)
     events = [*builder.names(), *sorted(builder.events, key=lambda event: (event["ts"], -event["dur"]))]
     about = {"run": story.run, "question": _shown(story.question), "status": story.status}
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": about})
@@ -35,9 +35,9 @@ def trace(story: Story) -> str:
 class _Lanes:
     """Lanes in which no two things overlap."""
 
-    ends: list[float] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
-    def take(self, start: float, end: float) -> int:
+    def take(self, start: int, end: int) -> int:
         """The first lane that is free then."""
         for lane, busy_until in enumerate(self.ends):
             if busy_until <= start:
@@ -52,6 +52,7 @@ class _Builder:
         starts = [turn.started_at for turn in story.turns if turn.started_at]
         self._origin = min([*starts, *([story.started_at] if story.started_at else [])], default=0.0)
         self._end = max(_ends(story), default=self._origin)
+        self.end = self._at(self._end)
         self._calls: dict[int, _Lanes] = {}  # by level
         self._children: dict[int, _Lanes] = {}
         self.events: list[dict[str, Any]] = []
@@ -70,22 +71,34 @@ class _Builder:
             yield _about("thread_name", pid, tid, name=name)
             yield _about("thread_sort_index", pid, tid, sort_index=tid)
 
-    def add_turns(self, turns: Sequence[Turn], *, level: int, lane: int) -> None:
-        """Turns, one after the other, with their cells and sub-calls."""
+    def add_turns(self, turns: Sequence[Turn], *, level: int, lane: int, after: int, before: int) -> None:
+        """Turns, one after the other, with their cells and sub-calls.
+
+        Args:
+            turns: Of the run or a child.
+            level: In the tree of calls, from 0.
+            lane: In which they are drawn.
+            after: Microseconds at which they begin, at the earliest. Clocks are set back, and a child's last note is
+                written after its answer: a lane must nest all the same.
+            before: Microseconds at which they end, at the latest.
+        """
         for turn in turns:
             if turn.started_at is None:
                 continue
-            end = turn.ended_at or self._end
-            self._add(f"iteration {turn.iteration}", "turn", turn.started_at, end, level, lane, _of_turn(turn))
-            replied = min(turn.reply_ended_at or end, end)
-            self._add(turn.model or "root model", "root", turn.started_at, replied, level, lane, _of_reply(turn))
+            start = _within(self._at(turn.started_at), after, before)
+            after = end = _within(self._at(turn.ended_at or self._end), start, before)
+            self._add(f"iteration {turn.iteration}", "turn", start, end, level, lane, _of_turn(turn))
+            replied = _within(self._at(turn.reply_ended_at), start, end) if turn.reply_ended_at else end
+            self._add(turn.model or "root model", "root", start, replied, level, lane, _of_reply(turn))
             for number, cell in enumerate(turn.cells, 1):
-                self._add_cell(cell, f"cell {number}", replied, end, level, lane)
+                replied = self._add_cell(cell, f"cell {number}", replied, end, level, lane)
 
-    def _add_cell(self, cell: Cell, name: str, after: float, before: float, level: int, lane: int) -> None:
-        starts = [call.started_at for call in cell.calls]
-        start = max(after, cell.started_at or min(starts, default=after))
-        end = min(before, cell.ended_at or start + (cell.elapsed_s or 0.0))
+    def _add_cell(self, cell: Cell, name: str, after: int, before: int, level: int, lane: int) -> int:
+        """A cell with its sub-calls; returns when it ended."""
+        began = cell.started_at or min((call.started_at for call in cell.calls), default=None)
+        start = after if began is None else _within(self._at(began), after, before)
+        ended = self._at(cell.ended_at) if cell.ended_at else start + _micro(cell.elapsed_s or 0.0)
+        end = _within(ended, start, before) if cell.ended else before
         args = {"code": _shown(cell.code), "stdout": _shown(cell.stdout), "stdout_chars": cell.stdout_chars}
         if cell.error:
             args["error"] = _shown(cell.error[-SHOWN_CHARS:])
@@ -93,22 +106,24 @@ class _Builder:
             self._add(name, "cell", start, end, level, lane, args, failed=bool(cell.error))
         for call in sorted(cell.calls, key=lambda call: call.started_at):
             self._add_call(call, level)
+        return end
 
     def _add_call(self, call: SubCall, level: int) -> None:
-        end = max(call.started_at, call.ended_at or self._end)
-        lane = _FIRST_CALL_LANE + self._calls.setdefault(level, _Lanes()).take(call.started_at, end)
+        start = self._at(call.started_at)
+        end = max(start, self._at(call.ended_at or self._end))
+        lane = _FIRST_CALL_LANE + self._calls.setdefault(level, _Lanes()).take(start, end)
         name = call.kind if call.model is None else f"{call.kind} {call.model}"
-        self._add(name, call.kind, call.started_at, end, level, lane, _of_call(call), failed=call.failed is not None)
+        self._add(name, call.kind, start, end, level, lane, _of_call(call), failed=call.failed is not None)
         if call.child:
-            lane = self._children.setdefault(level + 1, _Lanes()).take(call.started_at, end)
-            self.add_turns(call.child, level=level + 1, lane=lane)
+            lane = self._children.setdefault(level + 1, _Lanes()).take(start, end)
+            self.add_turns(call.child, level=level + 1, lane=lane, after=start, before=end)
 
     def _add(
         self,
         name: str,
         category: str,
-        start: float,
-        end: float,
+        start: int,
+        end: int,
         level: int,
         lane: int,
         args: dict[str, Any],
@@ -119,13 +134,16 @@ class _Builder:
             "name": name,
             "cat": category,
             "ph": "X",
-            "ts": _micro(start - self._origin),
-            "dur": _micro(max(0.0, end - start)),
+            "ts": start,
+            "dur": end - start,
             "pid": level + 1,
             "tid": lane,
             "args": args,
         }
         self.events.append({**event, "cname": _FAILED} if failed else event)
+
+    def _at(self, seconds: float) -> int:
+        return max(0, _micro(seconds - self._origin))
 
 
 _FIRST_CALL_LANE = 1000
@@ -173,6 +191,10 @@ def _about(kind: str, pid: int, tid: int, **args: Any) -> dict[str, Any]:
 
 def _micro(seconds: float) -> int:
     return round(seconds * 1e6)
+
+
+def _within(value: int, least: int, most: int) -> int:
+    return max(least, min(most, value))
 
 
 def _shown(text: str) -> str:

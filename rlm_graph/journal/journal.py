@@ -94,7 +94,8 @@ class Journal:
 
         Prompts are in it, and entries of kind "cell": one for each cell of code that has ended, whose value is JSON:
         `code`, `stdout` (its first 20,000 characters), `stdout_chars`, `error`, `elapsed_s`, `ran_ahead`, and
-        `variables`, the `repr` of each that has changed, by name.
+        `variables`, the `repr` of each that has changed, by name. Of one that runs for longer than a second the value
+        is `asked`, how many things it has asked for that are not answered, and there is no end.
 
         Raises:
             JournalError: the journal cannot be read.

@@ -78,13 +78,14 @@ def _load(manifest: Path) -> Serve:
     # Imported here: whatever goes wrong while loading must reach the host as a sentence.
     from rlm_graph.context.materialize import load
     from rlm_graph.repl.confine.preload import preload
-    from rlm_graph.repl.snapshot import ContextIndex
+    from rlm_graph.repl.snapshot import ContextIndex, Hosts
     from rlm_graph.repl.worker import serve
 
     preload()
     context = load(manifest)
     index = ContextIndex(context)
     index.prepare()
+    Hosts.prepare()
     return lambda connection: serve(connection, context, index)
 
 

@@ -140,7 +140,10 @@ class Shown:
             "anchor": anchor,
             "title": self._title(number),
             "figures": _turn_figures(turn),
-            "cells": [_cell(cell, at, len(turn.cells)) for at, cell in enumerate(turn.cells)],
+            "cells": [
+                _cell(cell, at, len(turn.cells), runs=self.story.status == "running")
+                for at, cell in enumerate(turn.cells)
+            ],
             "fork": commands.fork(self.story, turn, self._words) if turn.checkpoint_id else "",
             "exact": _exact(turn, is_first=not number),
             "limit": MAX_TEXT_CHARS,
@@ -184,14 +187,20 @@ class Shown:
         ]
         if story.started_at is not None:
             began = datetime.fromtimestamp(story.started_at).astimezone()
-            facts.append(("Began", f"{began:%Y-%m-%d}", f"{began:%H:%M:%S}"))
+            facts.append(("Began", f"{began:%Y-%m-%d}", clock(story.started_at)))
         return {
             "tone": tone,
             "status": status,
-            "detail": detail.get(story.answered_by or "", "") if story.status == "complete" else story.exhausted or "",
+            "detail": detail.get(story.answered_by or "", "") if story.status == "complete" else self._detail(),
             "status_is_live": story.status in ("running", "waiting", "unfinished"),
             "facts": facts,
         }
+
+    def _detail(self) -> str:
+        if self.story.status != "running":
+            return self.story.exhausted or ""
+        asked = sum(cell.asked for turn in self.story.turns for cell in turn.cells)
+        return f"{counted(asked, 'sub-call')} under way" if asked else ""
 
     def _model_rows(self) -> list[dict[str, Any]]:
         figures = self.story.models
@@ -235,10 +244,14 @@ def _exact(turn: Turn, *, is_first: bool) -> list[dict[str, str]]:
     ]
 
 
-def _cell(cell: Cell, at: int, cells: int) -> dict[str, Any]:
+def _cell(cell: Cell, at: int, cells: int, *, runs: bool) -> dict[str, Any]:
     figures = [] if cell.elapsed_s is None else [f"{duration(cell.elapsed_s)} of its own"]
     if not cell.ended:
-        figures.append("has not ended")
+        figures.append(
+            "has not ended" if cell.started_at is None or not runs else f"runs since {clock(cell.started_at)}"
+        )
+        if runs and cell.asked:
+            figures.append(f"{counted(cell.asked, 'sub-call')} under way")
     kept, seen = len(cell.stdout), cell.shown_chars
     printed = counted(cell.stdout_chars, "character")
     if cell.stdout_chars > seen:
@@ -343,6 +356,11 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
     return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+def clock(seconds: float) -> str:
+    """`23:59:59`, of seconds since 1970."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%H:%M:%S}"
 
 
 def _made(template: str, **arguments: Any) -> str:

@@ -28,8 +28,11 @@ from rlm_graph.errors import (
     RLMError,
     RunNotFoundError,
 )
+from rlm_graph.report.live import Following
+from rlm_graph.server.callers import demand_known
 from rlm_graph.server.graph import served_graph
-from rlm_graph.server.reports import followed
+from rlm_graph.server.persistence import written
+from rlm_graph.server.reports import read
 from rlm_graph.server.uploads import limit_bytes, put_body
 
 _LIMIT = limit_bytes()  # an operator's mistake is told when the server starts
@@ -54,6 +57,7 @@ async def upload(request: Request) -> Response:
       "201":
         description: The context's handle, which an input gives as its context, and what it looks like.
     """  # noqa: D205 - what follows the line is for the server's documentation
+    demand_known(request)
     gate = await asyncio.to_thread(_gate)
     ref = await put_body(request, gate.store, limit=_LIMIT)
     return JSONResponse(await asyncio.to_thread(_described, gate, ref), status_code=201)
@@ -69,6 +73,7 @@ async def describe(request: Request) -> Response:
       "200":
         description: The same as after the upload.
     """  # noqa: D205 - as above
+    demand_known(request)
     gate = await asyncio.to_thread(_gate)
     ref = await asyncio.to_thread(gate.open, request.path_params["handle"])
     return JSONResponse(await asyncio.to_thread(_described, gate, ref))
@@ -86,8 +91,7 @@ async def report(request: Request) -> Response:
     """  # noqa: D205 - as above
     if not request.url.path.endswith("/"):  # the page asks beside itself
         return RedirectResponse(f"{request.url.path}/")
-    found = await followed(request)
-    return HTMLResponse(await asyncio.to_thread(found.page))
+    return HTMLResponse(await read(request, Following.page))
 
 
 async def report_data(request: Request) -> Response:
@@ -100,9 +104,8 @@ async def report_data(request: Request) -> Response:
       "200":
         description: What is new.
     """  # noqa: D205 - as above
-    found = await followed(request)
-    data = await asyncio.to_thread(found.data, request.query_params.get("have", ""))
-    return Response(data, media_type="application/json")
+    have = request.query_params.get("have", "")
+    return Response(await read(request, lambda report: report.data(have)), media_type="application/json")
 
 
 async def refuse(_: Request, error: Exception) -> Response:
@@ -132,4 +135,5 @@ app = Starlette(
         Route("/report/{thread_id}/data", report_data, methods=["GET"]),
     ],
     exception_handlers={RLMError: refuse},
+    lifespan=written,
 )

@@ -90,6 +90,10 @@ class StepEntries:
         if end is None:
             return Cell(code, "", 0, 0, None, None, calls=asked, ended=False)
         told, entry = end
+        if "asked" in told:
+            return Cell(
+                code, "", 0, 0, None, None, calls=asked, started_at=entry.started_at, ended=False, asked=told["asked"]
+            )
         return Cell(
             code=told["code"],
             stdout=told["stdout"],

@@ -130,6 +130,9 @@ class Cell:
     ended: bool = True
     """False: it has not begun, runs at this moment, or was cut off."""
 
+    asked: int = 0
+    """Of one that has not ended: sub-calls that were not answered yet when it last told, which it does each second."""
+
 
 @dataclass(frozen=True)
 class Turn:

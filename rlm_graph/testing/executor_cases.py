@@ -17,10 +17,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from rlm_graph.context import ContextStore
 from rlm_graph.repl.executor import (
     NO_FUNCTIONS,
     Call,
@@ -28,11 +26,9 @@ from rlm_graph.repl.executor import (
     Done,
     Evidence,
     Executor,
-    ExecutorFactory,
     Functions,
     Tool,
 )
-from rlm_graph.repl.snapshot_store import SnapshotStore
 
 CONTEXT = ["first text", "second \ud800 text"]
 """What `context` is in the REPL that a case is given."""
@@ -86,17 +82,18 @@ ExecutorCase = Callable[[ReplUnderTest], Awaitable[None]]
 
 
 @asynccontextmanager
-async def open_repl(executors: ExecutorFactory, folder: Path, context: Any = CONTEXT) -> AsyncIterator[ReplUnderTest]:
-    """A started REPL of a backend, over a context that is stored in `folder`; it ends with the block."""
-    store = ContextStore(folder)
-    manifest, snapshots = store.local_manifest(store.put(context)), SnapshotStore(store.files)
-    executor = executors(manifest, snapshots)
+async def open_repl(make: Callable[[], Executor]) -> AsyncIterator[ReplUnderTest]:
+    """A started REPL, which ends with the block.
+
+    Args:
+        make: Makes one; for the cases of the list over `CONTEXT`.
+    """
+    repl = ReplUnderTest(make(), make)
     try:
-        await executor.start()
-        yield ReplUnderTest(executor, lambda: executors(manifest, snapshots))
+        await repl.executor.start()
+        yield repl
     finally:
-        await executor.close()
-        executors.close()
+        await repl.executor.close()
 
 
 def _always(answer: Any) -> Callable[[Call], Any]:

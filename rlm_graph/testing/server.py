@@ -158,7 +158,7 @@ class ScriptedServer:
 
         Args:
             name: the model's name.
-            kwargs: anything that `ChatOpenAI` takes.
+            kwargs: anything that `ChatOpenAI` takes; `default_headers` are added to those that it has here.
         """
         from langchain_openai import ChatOpenAI  # here, because importing it takes seconds
 
@@ -168,11 +168,11 @@ class ScriptedServer:
             "api_key": self._api_key or "any",
             "stream_usage": True,
             "max_retries": 0,
-            # LangChain keeps its HTTP clients for the life of the process, and an idle connection of an event
-            # loop that has ended warns when it is collected. So no connection outlives its request.
-            "default_headers": {"Connection": "close"},
         }
-        return ChatOpenAI(**defaults | kwargs)
+        # LangChain keeps its HTTP clients, up to 128 in a process, and an idle connection of an event loop that has
+        # ended warns when its client is thrown away. So no connection outlives its request.
+        headers = {"Connection": "close"} | dict(kwargs.pop("default_headers", None) or {})
+        return ChatOpenAI(**defaults | kwargs, default_headers=headers)
 
     # The server's thread
 

@@ -11,6 +11,7 @@ discriminators, `RootModel`, `TypeAdapter`, generic parameters.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import decimal
@@ -469,8 +470,14 @@ def _for_json(value: Any) -> Any:
     return value
 
 
+_VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+_LISTS: tuple[type[Any], ...] = (set, frozenset, collections.deque, range, *_VIEWS)
+"""What is finite, and a list to whom it is handed."""
+
+
 def as_json(value: Any) -> Any:
-    """For `json.dumps(default=...)`: what programs mean by models, dataclasses, sets, dates and the like.
+    """For `json.dumps(default=...)`: what programs mean by models, dataclasses, sets, views, dates and the like.
 
     Raises:
         TypeError: JSON has nothing like it.
@@ -479,7 +486,7 @@ def as_json(value: Any) -> Any:
         return BaseModel.model_dump(value, mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return copies.asdict(value)
-    if isinstance(value, set | frozenset):
+    if isinstance(value, _LISTS):
         return list(value)
     plain = _for_json(value)
     if plain is value:

@@ -127,6 +127,8 @@ class Evaluation:
             place = self.module
         if place.is_fixed:
             raise Stop(f"`{name}` of a function around a real one is bound")
+        if place is not frame:
+            self.named += 1
         if place is not self.module:
             self.written.add(name)
         if name not in place.values:  # what it was is what it will be on ways on which it is not bound

@@ -246,8 +246,9 @@ class Expressions(Iteration):
         made: list[tuple[Any, Any]] = []
         is_certain = True
         while (row := (yield from self.pull(rows))) is not None:
-            key = (yield from self.value(node.key, inner)) if isinstance(node, ast.DictComp) else None
-            value = yield from self.value(node.value if isinstance(node, ast.DictComp) else node.elt, inner)
+            with self._without_effects(row.certain):
+                key = (yield from self.value(node.key, inner)) if isinstance(node, ast.DictComp) else None
+                value = yield from self.value(node.value if isinstance(node, ast.DictComp) else node.elt, inner)
             if not isinstance(node, ast.ListComp) and not self.fits_as_key(value if key is None else key):
                 raise Stop("a key that may not fit into a dict or set")
             is_certain = is_certain and row.certain
@@ -284,7 +285,9 @@ class Expressions(Iteration):
         def items() -> Iterator[Item | None]:
             rows = Stream(self._rows(node.generators, inner, _Doubt(), first), self.memory.depth)
             while (row := (yield from self.pull(rows))) is not None:
-                yield Item((yield from self.value(node.elt, inner)), row.certain)
+                with self._without_effects(row.certain):
+                    value = yield from self.value(node.elt, inner)
+                yield Item(value, row.certain)
 
         return Stream(items(), self.memory.depth)
 
@@ -301,7 +304,8 @@ class Expressions(Iteration):
             return
         clause = clauses[0]
         if source is None:
-            source = yield from self.iterator((yield from self.value(clause.iter, frame)))
+            with self._without_effects(not doubt.count):
+                source = yield from self.iterator((yield from self.value(clause.iter, frame)))
         if isinstance(source, Many):
             with self.uncertain(doubt):
                 yield from self.assign(clause.target, source.item, frame)
@@ -312,6 +316,14 @@ class Expressions(Iteration):
             with nullcontext() if item.certain else self.uncertain(doubt):
                 yield from self.assign(clause.target, item.value, frame)
                 yield from self._chosen(clause.ifs, clauses[1:], frame, doubt)
+
+    @contextmanager
+    def _without_effects(self, is_certain: bool) -> Iterator[None]:
+        """What happens inside may not happen, so it must leave nothing behind, unless it is certain."""
+        before = self.effects
+        yield
+        if not is_certain and self.effects != before:
+            raise Stop("a row that there may not be changes something")
 
     @contextmanager
     def uncertain(self, doubt: _Doubt) -> Iterator[None]:
@@ -329,7 +341,8 @@ class Expressions(Iteration):
         if not tests:
             yield from self._rows(clauses, frame, doubt)
             return
-        truth = self.truth((yield from self.value(tests[0], frame)))
+        with self._without_effects(not doubt.count):
+            truth = self.truth((yield from self.value(tests[0], frame)))
         if not isinstance(truth, Unknown):
             if truth:
                 yield from self._chosen(tests[1:], clauses, frame, doubt)

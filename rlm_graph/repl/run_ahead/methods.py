@@ -163,7 +163,9 @@ class Methods(Functions):
             raise Stop(f"the method `{name}` of what is not known")
         if re.Match in kind.types:
             raise Stop(f"the method `{name}` of what may be a match")
-        return self.may_raise(self.derive(call, values, PLAIN), Exception)
+        error = AttributeError if _fails_by_type_only(name, [self.kind(value) for value in given]) else Exception
+        result = of_type(str, bytes) if name in _OF_TEXT and not given else PLAIN
+        return self.may_raise(self.derive(call, values, result), error)
 
     def _group(self, match: Kind, given: list[Any], found: Unknown) -> Unknown:
         """What `match.group(...)` gives, if there is such a group."""
@@ -352,6 +354,17 @@ _STR_METHODS: MappingProxyType[str, Kind] = MappingProxyType(
     }
 )
 """Methods of a text that fail for no text, if they do not fail for the empty one; and what they give."""
+
+
+_OF_TEXT = frozenset(("strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize"))
+"""Methods of nothing but text and bytes; where they are given nothing, they give what they are methods of."""
+
+
+def _fails_by_type_only(name: str, given: Sequence[Kind]) -> bool:
+    """Can a method of plain data raise nothing but AttributeError?"""
+    if name == "get":  # of dicts only
+        return len(given) in (1, 2) and kinds.is_hashable(given[0])
+    return name in _OF_TEXT | {"items", "keys", "values"} and not given
 
 
 def _is_trimmed(text: str) -> bool:

@@ -14,7 +14,8 @@ snapshots   the namespace: `Snapshots`
 from __future__ import annotations
 
 from rlm_graph.repl.snapshot.context import ContextIndex
+from rlm_graph.repl.snapshot.hosts import Hosts
 from rlm_graph.repl.snapshot.packing import SnapshotError
 from rlm_graph.repl.snapshot.snapshots import Loaded, Saved, Snapshots
 
-__all__ = ["ContextIndex", "Loaded", "Saved", "SnapshotError", "Snapshots"]
+__all__ = ["ContextIndex", "Hosts", "Loaded", "Saved", "SnapshotError", "Snapshots"]

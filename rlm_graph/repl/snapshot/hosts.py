@@ -62,6 +62,11 @@ class Hosts:
         self._importer = importer
         self._added = added
 
+    @staticmethod
+    def prepare() -> None:
+        """Find the names in modules now: before a worker is forked, so that all share them, and no cell has run."""
+        _inside()
+
     def name(self, value: object) -> str | None:
         """The name of an object of the host; None if it is none."""
         return self._names.get(id(value)) or _inside()[0].get(id(value)) or self._name_of_added(value)

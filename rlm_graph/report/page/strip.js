@@ -24,7 +24,7 @@ function layStrip() {
   const share = `${((100 * read) / strip.whole).toFixed(read && read < strip.whole / 100 ? 2 : 0)}%`;
   $("strip-lead").textContent = !page.calls.length ? "" : read
     ? `${number(read)} characters (${share}) stand in prompts of sub-calls${chars.length > 1 ? `, of ${number(touched)} of the ${number(chars.length)} documents` : ""}.`
-    : "Nothing of it stands in prompts of sub-calls as it is.";
+    : "Nothing of it was found in prompts of sub-calls.";
   showDocuments();
   drawStrip();
 }

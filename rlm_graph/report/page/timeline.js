@@ -141,6 +141,7 @@ function drawLegend() {
   const items = [...used].sort((one, other) => one - other).map((model) => make("li", {}, make("i", { class: `dot ${colourOf(model)}` }), page.models[model]));
   const style = getComputedStyle(document.documentElement);
   if (page.chunks.some((chunk) => chunk.cells.length)) items.push(make("li", {}, key(style.getPropertyValue("--firm")), "code runs"));
+  if (page.calls.some((call) => call.kind === "rlm_query")) items.push(make("li", {}, make("i", { class: "dot hollow" }), "child"));
   if (page.calls.some((call) => call.failed !== null)) items.push(make("li", {}, key(style.getPropertyValue("--bad")), "failed"));
   $("legend").replaceChildren(...items);
 }
