@@ -297,6 +297,19 @@ for c in chunks:
         out.append({"raw": reply})
 """,
     ),
+    "the class of an error in a try": (
+        12,
+        """
+out, bad = [], []
+for i, c in enumerate(chunks):
+    try:
+        out.append(llm_query(c))
+    except Exception as e:
+        bad.append((i, type(e).__name__))
+        print(f"{type(e).__name__}: {e}")
+print(len(out), bad)
+""",
+    ),
     "a label of the JSON in a try that catches what can go wrong": (
         12,
         """
@@ -959,6 +972,29 @@ del now
 """Each with the reason in its name."""
 
 NO_FURTHER: dict[str, str] = {
+    "a count behind a condition of a comprehension": """
+n = 0
+def counted(p):
+    global n
+    n += 1
+    return llm_query(p)
+x = [counted("z") for c in chunks if "yes" in llm_query(f"{n} {c}")]
+""",
+    "a list behind a condition of a generator": """
+seen = []
+def noted(p):
+    seen.append(p)
+    return llm_query(p)
+x = sum(1 for c in chunks if "yes" in llm_query(f"{len(seen)} {c}") and noted(c))
+""",
+    "a second condition that counts": """
+n = 0
+def counted():
+    global n
+    n += 1
+    return True
+x = [c for c in chunks if "yes" in llm_query(f"{n} {c}") if counted()]
+""",
     "three of an iterator": """
 x = list(itertools.islice((llm_query(c) for c in chunks), 3))
 """,

@@ -14,7 +14,7 @@ from rlm_graph.repl.run_ahead import kinds
 from rlm_graph.repl.run_ahead.evaluation import Closure, Steps
 from rlm_graph.repl.run_ahead.frames import Frame, Function
 from rlm_graph.repl.run_ahead.iteration import Item, Iteration, Many, Stream
-from rlm_graph.repl.run_ahead.kinds import BOOL, MAPPINGS, NONE, NUMBERS, PLAIN, Kind, either, join
+from rlm_graph.repl.run_ahead.kinds import BOOL, ERROR_CLASS, MAPPINGS, NONE, NUMBERS, PLAIN, STR, Kind, either, join
 from rlm_graph.repl.run_ahead.memory import Stop
 from rlm_graph.repl.run_ahead.pure import OPERATORS, TYPES, is_pure
 from rlm_graph.repl.run_ahead.unknown import Is, Unknown
@@ -235,6 +235,8 @@ class Expressions(Iteration):
             return self.memory.load(getattr(value, name))
         if type(value) is type and value in TYPES and name == "__name__":
             return value.__name__
+        if isinstance(value, Unknown) and value.kind == ERROR_CLASS and name == "__name__":
+            return Unknown(STR)
         raise Stop(f"the attribute `{name}` of a {type(value).__name__}")
 
     # Comprehensions. --------------------------------------------------------------------------------------------------

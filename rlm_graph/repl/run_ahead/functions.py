@@ -20,6 +20,8 @@ from rlm_graph.repl.run_ahead.iterators import Iterators
 from rlm_graph.repl.run_ahead.kinds import (
     BOOL,
     CONTAINERS,
+    ERROR,
+    ERROR_CLASS,
     FLOAT,
     INT,
     MAPPINGS,
@@ -52,7 +54,9 @@ class Functions(Iterators):
         for argument in arguments:
             self.shown(str, argument)
 
-    def _type_of(self, value: Any) -> type:
+    def _type_of(self, value: Any) -> Any:
+        if isinstance(value, Unknown) and value.kind == ERROR:
+            return Unknown(ERROR_CLASS)
         types = value.kind.types if isinstance(value, Unknown) else {type(value)}
         if len(types) != 1 or not types <= TYPES:
             raise Stop("the type of what is not known")

@@ -84,6 +84,7 @@ STR, INT, BOOL, FLOAT = of_type(str), of_type(int), of_type(bool), of_type(float
 NOTHING = of_type(NONE)
 PLAIN = of_type(object)
 ERROR = of_type(Exception)
+ERROR_CLASS = of_type(type)
 
 
 class Opaque:
