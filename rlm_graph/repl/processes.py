@@ -294,11 +294,11 @@ class Worker:
         readable: asyncio.Future[bool] = loop.create_future()
         self._readable = readable
         timer = None if deadline is None else loop.call_at(deadline, _set_timeout, readable)
-        loop.add_reader(self._connection, _set_true, readable)
+        loop.add_reader(self._connection.fileno(), _set_true, readable)  # of a socket, asyncio would make a text first
         try:
             return await readable
         finally:
-            loop.remove_reader(self._connection)
+            loop.remove_reader(self._connection.fileno())
             if timer is not None:
                 timer.cancel()
 
