@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from rlm_graph.events import RLMEvent
     from rlm_graph.graph import create_rlm
     from rlm_graph.journal import Journal
+    from rlm_graph.models.sub_models import SubModel
     from rlm_graph.prices import Price
     from rlm_graph.profiles import Profile, load_profile
     from rlm_graph.repl.executor import Executor, ExecutorFactory
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from rlm_graph.served_config import ServedConfig
     from rlm_graph.state import Citation
     from rlm_graph.story import read_story
-    from rlm_graph.sub_models import SubModel
     from rlm_graph.wrapper import HistoryEntry, RLMResponse, RLMWrapper
 
 _HOMES = {
@@ -108,7 +108,7 @@ _HOMES = {
     "RunStopped": "errors",
     "SandboxTimeout": "errors",
     "ServedConfig": "served_config",
-    "SubModel": "sub_models",
+    "SubModel": "models.sub_models",
     "ToolError": "errors",
     "UnknownModelError": "errors",
     "create_rlm": "graph",

@@ -35,7 +35,6 @@ from rlm_graph import prompts
 from rlm_graph.admission import admitted, admitted_updates, refers_to_thread
 from rlm_graph.answers import Key, child_path
 from rlm_graph.blocking import clean_up, run_blocking
-from rlm_graph.chat_models import resolve_model
 from rlm_graph.config import MAX_RECURSION_DEPTH, RLMConfig
 from rlm_graph.context import ContextRef, ContextStore, default_home, home_store, process_store
 from rlm_graph.context.gate import ContextGate
@@ -43,6 +42,9 @@ from rlm_graph.context.roots import ContextRoots
 from rlm_graph.drawing import with_child
 from rlm_graph.errors import ConfigError, ContextError, JournalError
 from rlm_graph.journal import Journal, JournalCache
+from rlm_graph.models.chat_models import resolve_model
+from rlm_graph.models.sub_models import SubModel, SubModels
+from rlm_graph.models.tool_loop import as_tools
 from rlm_graph.nodes import Nodes, Parts, route
 from rlm_graph.prices import Price
 from rlm_graph.profiles import Profile
@@ -53,8 +55,6 @@ from rlm_graph.response import Form, with_instance
 from rlm_graph.state import RLMInput, RLMOutput, RLMState
 from rlm_graph.steps import BEGUN_AS_KEY, PATH_KEY, SCOPE_KEY, TREE_KEY, Steps, current_step, with_configurable
 from rlm_graph.sub_calls import NoChildAnswer, SubCallRefused
-from rlm_graph.sub_models import SubModel, SubModels
-from rlm_graph.tool_loop import as_tools
 from rlm_graph.tools import Tools, UserTool
 from rlm_graph.tree import Tree
 

@@ -18,14 +18,15 @@ from rlm_graph import profiles, prompts
 from rlm_graph.acceptance import Acceptance
 from rlm_graph.answers import Place, digest
 from rlm_graph.cells import Cells
-from rlm_graph.chat_models import model_name
 from rlm_graph.compaction import fits_directly
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
 from rlm_graph.context.materialize import load
 from rlm_graph.errors import ConfigError
 from rlm_graph.events import emit
-from rlm_graph.models import Model
+from rlm_graph.models.chat_models import model_name
+from rlm_graph.models.model import Model
+from rlm_graph.models.sub_models import SubModels
 from rlm_graph.repl.executor import Done, Functions
 from rlm_graph.repl.pool import ReplPool, Scope
 from rlm_graph.response import Form
@@ -33,7 +34,6 @@ from rlm_graph.served_config import ServedConfig
 from rlm_graph.state import AnsweredBy, Outcome, RLMState, Status, marked, role
 from rlm_graph.steps import SCOPE_KEY, Steps, configurable
 from rlm_graph.sub_calls import AskChild, SubCalls
-from rlm_graph.sub_models import SubModels
 from rlm_graph.tools import Tools
 from rlm_graph.tree import Tree
 from rlm_graph.turns import Turn

@@ -29,12 +29,12 @@ from rlm_graph.errors import (
     UnknownModelError,
 )
 from rlm_graph.events import emit
-from rlm_graph.listeners import is_heard
-from rlm_graph.models import Model
+from rlm_graph.models.listeners import is_heard
+from rlm_graph.models.model import Model
+from rlm_graph.models.sub_models import Askable
+from rlm_graph.models.tool_loop import ToolLoop
 from rlm_graph.repl.executor import Call, Executor, FailureKind
 from rlm_graph.schema import SchemaError, ask_with_schema
-from rlm_graph.sub_models import Askable
-from rlm_graph.tool_loop import ToolLoop
 from rlm_graph.tools import Tools
 from rlm_graph.tree import Tree
 

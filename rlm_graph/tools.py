@@ -20,8 +20,8 @@ from pydantic import ValidationError
 
 from rlm_graph import prompts
 from rlm_graph.errors import ConfigError, ToolError
+from rlm_graph.models.tool_loop import as_tools
 from rlm_graph.repl.executor import Tool
-from rlm_graph.tool_loop import as_tools
 
 RESERVED = frozenset(
     {

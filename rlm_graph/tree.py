@@ -31,8 +31,8 @@ from rlm_graph.state import role
 if TYPE_CHECKING:
     from langchain_core.caches import BaseCache
 
-    from rlm_graph.metering import Estimate
-    from rlm_graph.models import Model
+    from rlm_graph.models.metering import Estimate
+    from rlm_graph.models.model import Model
 
 T = TypeVar("T")
 

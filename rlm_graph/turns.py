@@ -16,10 +16,10 @@ from rlm_graph.compaction import Compacted, compact, needs_compaction
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef
 from rlm_graph.errors import BudgetExceeded, ModelError
-from rlm_graph.listeners import is_heard
-from rlm_graph.models import Model
+from rlm_graph.models.listeners import is_heard
+from rlm_graph.models.model import Model
+from rlm_graph.models.refusals import is_window_error
 from rlm_graph.parser import parse_reply, typed_answer_cell, typed_answer_text, typed_answer_value
-from rlm_graph.refusals import is_window_error
 from rlm_graph.state import RLMState, marked, role
 from rlm_graph.tree import Tree
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlm_graph.blocking import run_blocking
-from rlm_graph.client_model import ClientModel
 from rlm_graph.config import RLMConfig
 from rlm_graph.errors import MaxIterationsExceeded
 from rlm_graph.events import RLMEvent, log_to_stderr, read_event
 from rlm_graph.graph import create_rlm
+from rlm_graph.models.client_model import ClientModel
 from rlm_graph.state import AnsweredBy, Status, role
 
 EventCallback = Callable[[RLMEvent], None]

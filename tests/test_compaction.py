@@ -19,8 +19,8 @@ from rlm_graph import compaction
 from rlm_graph.compaction import Compacted, compact, fits_directly, needs_compaction, tokens
 from rlm_graph.context import ContextStore
 from rlm_graph.errors import BudgetExceeded, ModelRateLimitError, ModelServerError
-from rlm_graph.model_errors import model_error
-from rlm_graph.refusals import is_window_error
+from rlm_graph.models.failures import model_error
+from rlm_graph.models.refusals import is_window_error
 from rlm_graph.state import append_messages, role
 from rlm_graph.testing import Reply
 

@@ -18,12 +18,12 @@ from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import SecretStr
 
 from rlm_graph import RLMConfig, create_rlm
-from rlm_graph.completions import learn
 from rlm_graph.errors import ModelError
 from rlm_graph.ledger import Usage
-from rlm_graph.listeners import is_heard
-from rlm_graph.metering import Estimate
-from rlm_graph.models import Model
+from rlm_graph.models.completions import learn
+from rlm_graph.models.listeners import is_heard
+from rlm_graph.models.metering import Estimate
+from rlm_graph.models.model import Model
 from rlm_graph.prices import Price
 from rlm_graph.testing import Reply, ScriptedServer, ToolCall, failures
 

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rlm_graph.connections import (
+from rlm_graph.models.connections import (
     AnswerBroken,
     AnswerTimedOut,
     ConnectionFailed,

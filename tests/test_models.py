@@ -24,7 +24,6 @@ from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, MessagesState, StateGraph
 from openai import AsyncOpenAI, OpenAI
 
-from rlm_graph.client_model import ClientModel
 from rlm_graph.errors import (
     ConfigError,
     ModelAuthError,
@@ -36,10 +35,11 @@ from rlm_graph.errors import (
     UnknownModelError,
 )
 from rlm_graph.ledger import Usage
-from rlm_graph.metering import Estimate
-from rlm_graph.models import Model
+from rlm_graph.models.client_model import ClientModel
+from rlm_graph.models.metering import Estimate
+from rlm_graph.models.model import Model
+from rlm_graph.models.retries import LONGEST_PAUSE_S, pause_s
 from rlm_graph.prices import Price
-from rlm_graph.retries import LONGEST_PAUSE_S, pause_s
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall, failures
 from rlm_graph.testing import Usage as Tokens
 
@@ -620,7 +620,7 @@ def test_two_processes_come_to_the_same_digest() -> None:
     program = """
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
-from rlm_graph.models import Model
+from rlm_graph.models.model import Model
 settings = {"logit_bias": {2: 1, 1: 2}, "extra_body": {"set": {"a", "b", "c", "d"}, "object": object()}}
 chat_model = ChatOpenAI(model="gpt-4.1", api_key="sk-one", base_url="http://127.0.0.1:9/v1", **settings)
 found = Model(chat_model, temperature=0.5, max_tokens=100, timeout_s=5).digest([HumanMessage("a question")])
@@ -640,7 +640,7 @@ def test_nothing_blocks_the_event_loop() -> None:
 import asyncio
 from blockbuster import blockbuster_ctx
 from langchain_core.messages import HumanMessage
-from rlm_graph.models import Model
+from rlm_graph.models.model import Model
 from rlm_graph.schema import ask_with_schema
 from rlm_graph.testing import ScriptedServer
 

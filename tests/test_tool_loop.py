@@ -21,10 +21,10 @@ from pydantic import BaseModel
 
 from rlm_graph.errors import ConfigError, ModelResponseError, ToolError
 from rlm_graph.ledger import Usage
-from rlm_graph.metering import Estimate
-from rlm_graph.models import Model
+from rlm_graph.models.metering import Estimate
+from rlm_graph.models.model import Model
+from rlm_graph.models.tool_loop import ANSWER_NOW, ToolLoop
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall
-from rlm_graph.tool_loop import ANSWER_NOW, ToolLoop
 
 Serve = Callable[..., ScriptedServer]
 

@@ -19,11 +19,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.prebuilt import ToolRuntime
 
 from rlm_graph.agents import nesting
-from rlm_graph.chat_models import resolve_model
 from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextRef, ContextStore, home_store, process_store
 from rlm_graph.errors import ConfigError
 from rlm_graph.graph import RLMGraph, create_rlm
+from rlm_graph.models.chat_models import resolve_model
 from rlm_graph.state import RLMInput
 
 logger = logging.getLogger("rlm_graph")

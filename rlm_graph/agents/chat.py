@@ -34,9 +34,9 @@ from rlm_graph.agents import nesting
 from rlm_graph.agents.asking import Asker, figures
 from rlm_graph.agents.long_prompt import LongPrompt, chars, take_apart
 from rlm_graph.answers import digest
-from rlm_graph.chat_models import model_name, resolve_model
 from rlm_graph.config import RLMConfig
 from rlm_graph.errors import BudgetExceeded, ConfigError, MaxIterationsExceeded
+from rlm_graph.models.chat_models import model_name, resolve_model
 
 ANY_LENGTH: Final = 1_000_000_000
 """Tokens that a profile says can be read: middlewares that ask for it need a number."""

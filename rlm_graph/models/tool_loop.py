@@ -16,8 +16,8 @@ from langchain_core.tools import tool as make_tool
 from langgraph.errors import GraphBubbleUp
 
 from rlm_graph.errors import ConfigError, ModelResponseError, ToolError
-from rlm_graph.metering import Meter
-from rlm_graph.models import Model
+from rlm_graph.models.metering import Meter
+from rlm_graph.models.model import Model
 
 RunTool = Callable[[str, Mapping[str, Any], Callable[[], Awaitable[str]]], Awaitable[str]]
 """Gives the result of a tool, from its name, its arguments and a function that runs it: so a result can be kept, and

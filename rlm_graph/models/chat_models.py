@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from rlm_graph.errors import MissingKeyError, ModelError, UnknownModelError
-from rlm_graph.model_errors import first_line
+from rlm_graph.models.failures import first_line
 
 
 def resolve_model(model: str | BaseChatModel) -> BaseChatModel:

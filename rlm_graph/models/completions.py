@@ -33,8 +33,8 @@ from langchain_core.runnables import RunnableConfig
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
-from rlm_graph.chat_models import changed
-from rlm_graph.connections import (
+from rlm_graph.models.chat_models import changed
+from rlm_graph.models.connections import (
     Answer,
     AnswerTimedOut,
     ConnectionFailed,

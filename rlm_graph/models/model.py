@@ -19,17 +19,17 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.runnables import RunnableBinding, RunnableConfig
 from langchain_core.tools import BaseTool
 
-from rlm_graph import identity, retries
-from rlm_graph.chat_models import changed, model_name
 from rlm_graph.errors import ConfigError, ModelError, ModelUnreachableError, RLMError
 from rlm_graph.ledger import Usage
-from rlm_graph.metering import Attempt, Estimate, Gate, Meter, current_attempt, passes_gate
-from rlm_graph.model_errors import first_line, model_error
+from rlm_graph.models import identity, retries
+from rlm_graph.models.chat_models import changed, model_name
+from rlm_graph.models.failures import first_line, model_error
+from rlm_graph.models.metering import Attempt, Estimate, Gate, Meter, current_attempt, passes_gate
+from rlm_graph.models.refusals import is_window_error
 from rlm_graph.prices import Price, load_price_list, price_of
-from rlm_graph.refusals import is_window_error
 
 if TYPE_CHECKING:
-    from rlm_graph.completions import Completions
+    from rlm_graph.models.completions import Completions
 
 log = logging.getLogger("rlm_graph")
 
@@ -332,7 +332,7 @@ class _Learnt:
         if type(self.model).__module__.partition(".")[0] != "langchain_openai":
             return None
         # Imported here: it imports that package, which takes a second, and which others need not have.
-        from rlm_graph import completions
+        from rlm_graph.models import completions
 
         return await completions.learn(self.model)
 

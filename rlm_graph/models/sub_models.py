@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 
 from rlm_graph import prompts
-from rlm_graph.chat_models import model_name, resolve_model
 from rlm_graph.config import RLMConfig
 from rlm_graph.errors import ConfigError
-from rlm_graph.models import Model
+from rlm_graph.models.chat_models import model_name, resolve_model
+from rlm_graph.models.model import Model
 from rlm_graph.prices import Price
 from rlm_graph.served_config import ServedConfig
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rlm_graph.retries import status_of
+from rlm_graph.models.retries import status_of
 
 
 def is_window_error(error: BaseException) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from rlm_graph import retries
 from rlm_graph.errors import (
     ModelAuthError,
     ModelError,
@@ -14,6 +13,7 @@ from rlm_graph.errors import (
     ModelUnreachableError,
     UnknownModelError,
 )
+from rlm_graph.models import retries
 
 
 def model_error(error: Exception, name: str) -> ModelError:
