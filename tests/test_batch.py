@@ -243,6 +243,7 @@ def test_a_batch_that_was_stopped_goes_on(cli: Cli, play: Play, text: str, sent:
     outcome = cli(*words)
     assert outcome.code == 0, outcome.err
     assert answers() == {n: json.dumps([f"<{i} of {n:03}>" for i in range(4)]) for n in range(4)}
+    assert len(results()) == 4  # each question once
     assert server.count("root") == 4
     again = {prompt: count for prompt, count in counts(server).items() if count > 1}
     assert len(again) <= (0 if sent == signal.SIGINT else 4)  # those that were in flight when it was killed

@@ -654,3 +654,11 @@ def test_a_reader_that_goes_away_is_no_error(text: str) -> None:
         _, err = running.communicate(timeout=20)
     assert running.returncode == 141
     assert err.decode() == "model: openai:root (--model)\n"
+
+
+def test_serve_needs_an_extra() -> None:
+    """The message names it."""
+    program = "import sys\nsys.modules['langgraph_api'] = None\nfrom rlm_graph.cli import main\nexit(main(['serve']))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 15
+    assert ran.stderr == "error: serve needs LangGraph's server: pip install 'rlm-graph[studio]'\n"

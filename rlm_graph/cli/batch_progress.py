@@ -91,7 +91,7 @@ class Followed:
 
     def event(self, event: RLMEvent) -> None:
         """Something happened in the run."""
-        if event.type == "sub_call_end" and event.detail.get("cost_usd") is not None:
+        if event.detail.get("cost_usd") is not None:
             self.state["cost_usd"] = event.detail["cost_usd"]
         self._spending()
 

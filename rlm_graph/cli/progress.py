@@ -135,8 +135,8 @@ class Progress:
             self._sub_calls += 1
             turn.sub_calls_failed += detail["failed"]
         elif event.type == "answer_refused":
-            problems = [line[2:] for line in detail["refusal"].splitlines() if line.startswith("- ")]
-            turn.error = f"answer refused: {problems[0]}"
+            problems = (line[2:] for line in detail["refusal"].splitlines() if line.startswith("- "))
+            turn.error = f"answer refused: {next(problems, detail['refusal'])}"
         elif event.type == "final_answer":
             turn.answered = True
 
