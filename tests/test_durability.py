@@ -25,9 +25,18 @@ from langgraph.runtime import RunControl
 from scripts import code, echo, thread, turns
 from survivor import children
 
-from rlm_graph import ConfigError, ContextStore, Journal, ModelError, RLMConfig, RunBusyError, create_rlm
+from rlm_graph import (
+    ConfigError,
+    ContextStore,
+    Journal,
+    ModelAuthError,
+    ModelError,
+    RLMConfig,
+    RunBusyError,
+    create_rlm,
+)
 from rlm_graph.cli.removal import gc
-from rlm_graph.testing import Reply, Request, ScriptedServer
+from rlm_graph.testing import Reply, Request, ScriptedServer, failures
 
 MakeRLM = Callable[..., Any]
 
@@ -487,3 +496,44 @@ def test_a_run_that_is_kept_needs_a_name(make_rlm: MakeRLM) -> None:
         with pytest.raises(ConfigError, match="thread_id"):
             rlm.invoke({"query": "q", "context": "c"}, config)
     assert not rlm.server.requests
+
+
+def test_compacted_turns_can_be_read_in_the_repl(
+    serve: Callable[..., ScriptedServer], store: ContextStore, tmp_path: Path
+) -> None:
+    """As `history`, with all of it, beside variables as they were; also when the run goes on in another RLM."""
+    printing = [f"seen = {turn}\nprint('marker {turn} ' * 700)" for turn in range(8)]
+    looking = """
+said = "".join(one["content"] for one in history)
+FINAL([seen, sorted({one["role"] for one in history}), ["marker 0" in said, "seen = 0" in said, "marker 7" in said]])
+"""
+    down, replies = [True], iter([*printing, looking])
+
+    def root(request: Request) -> Reply | str:
+        if "Write the notes" in request.text:
+            return "Notes: there are markers."
+        cell = next(replies)
+        if cell is looking and down:
+            replies_left.append(cell)
+            return failures.unauthorized("any")
+        return code(cell)
+
+    replies_left: list[str] = []
+    server = serve({"root": root})
+    settings = RLMConfig(root_window_tokens=9000, metadata_prefix_chars=8000, root_max_tokens=500)
+    config = thread()
+
+    def go_on(given: Any) -> dict[str, Any]:
+        with (
+            SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.sqlite")) as saver,
+            create_rlm(server.chat_model("root"), context_store=store, checkpointer=saver, config=settings) as rlm,
+        ):
+            result: dict[str, Any] = rlm.invoke(given, config)
+            return result
+
+    with pytest.raises(ModelAuthError):
+        go_on({"query": "What is there?", "context": "some text"})
+    down.clear()
+    replies = iter(replies_left)
+    answer = go_on(None)["answer"]
+    assert json.loads(answer) == [7, ["code", "observation", "summary"], [True, True, False]]
