@@ -403,6 +403,10 @@ def test_bad_lines_are_named_before_anything_is_spent(cli: Cli, play: Play, text
     assert (outcome.code, outcome.error.startswith("line 2: ")) == (11, True)
     write("")
     assert "there are no questions" in batch(cli, text).error
+    Path("questions.jsonl").unlink()
+    Path("questions.jsonl").mkdir()
+    assert "'questions.jsonl' cannot be read: Is a directory" in batch(cli, text).error
+    Path("questions.jsonl").rmdir()
     assert "cannot be read" in batch(cli, text, questions="missing.jsonl").error
     assert server.requests == []
 

@@ -128,7 +128,7 @@ def test_a_pipe_gets_plain_lines(cli: Cli, monkeypatch: pytest.MonkeyPatch, word
 @pytest.mark.usefixtures("_run")
 def test_a_pipe_that_closes_early_is_no_error() -> None:
     """`rlm-graph show r --full | head -1`, and other commands whose readers have seen enough."""
-    for words in ("show r --full", "models --all", "export r -f chrome"):
+    for words in ("show r --full", "models --all", "export r -f chrome", "runs"):
         command = f"{sys.executable} -m rlm_graph {words} | head -c 1"
         ran = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30)
         assert (ran.returncode, ran.stderr) == (0, ""), words
