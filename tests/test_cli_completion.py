@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import pty
+import select
+import signal
 import subprocess
 import sys
 import time
@@ -95,3 +98,37 @@ def test_pressing_tab_imports_nothing_heavy(runs: None) -> None:
     began = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
     assert time.monotonic() - began < 10
+
+
+def tab_in_bash(line: str, expected: str, tmp_path: Path) -> str:
+    """What an interactive bash makes of a line when Tab is pressed behind it, up to what is expected."""
+    script = subprocess.run(
+        [BIN / "rlm-graph"],
+        env={**os.environ, "_RLM_GRAPH_COMPLETE": "source_bash"},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    ).stdout
+    start = tmp_path / "bashrc"
+    start.write_text(f"PATH={BIN}:$PATH\nPS1='$ '\nbind 'set enable-bracketed-paste off'\n{script}\n")
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execvp("bash", ["bash", "--noprofile", "--rcfile", str(start), "-i"])
+    shown = b""
+    try:
+        os.write(terminal, f"{line}\t".encode())
+        deadline = time.monotonic() + 20
+        while expected not in shown.decode(errors="replace") and time.monotonic() < deadline:
+            if select.select([terminal], [], [], 0.5)[0]:
+                shown += os.read(terminal, 4096)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+    return shown.decode()
+
+
+def test_bash_completes_names_with_colons(tmp_path: Path) -> None:
+    """Though a colon ends a word there."""
+    expected = "--model openai:gpt-4.1-nano "
+    assert expected in tab_in_bash("rlm-graph ask q c --model openai:gpt-4.1-n", expected, tmp_path)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
 import typer
 from typer import Argument, BadParameter, Option
 
 from rlm_graph import __version__
-from rlm_graph.cli.completion import model_names, run_names
+from rlm_graph.cli.completion import model_names, run_names, whole_words
 from rlm_graph.cli.ending import USAGE, WayOn, ended, fail
 from rlm_graph.cli.settings import as_words, changed, settings_as_options
 
@@ -114,7 +116,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
     try:
-        return app(args=words, prog_name="rlm-graph", standalone_mode=False) or 0
+        with whole_words() if os.environ.get("_RLM_GRAPH_COMPLETE") == "complete_bash" else nullcontext():
+            return app(args=words, prog_name="rlm-graph", standalone_mode=False) or 0
     except _UsageProblem as problem:
         text = problem.format_message().rstrip(".")
         if not text:  # no arguments at all: the help has been printed

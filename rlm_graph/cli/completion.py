@@ -6,6 +6,10 @@ read, nothing is offered.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+from collections.abc import Iterator
 from typing import Any
 
 MANY = 200
@@ -34,3 +38,38 @@ def model_names(incomplete: str) -> list[str]:
     from rlm_graph.cli.models import known_names
 
     return [name for name in known_names() if name.startswith(incomplete)][:MANY]
+
+
+@contextlib.contextmanager
+def whole_words() -> Iterator[None]:
+    """For bash, a colon ends a word (COMP_WORDBREAKS): inside, words are whole again, and what it has is not offered.
+
+    `openai:gpt` comes as three words, and what is offered for it takes the place of the last one only.
+    """
+    words, at = os.environ.get("COMP_WORDS", "").split("\n"), os.environ.get("COMP_CWORD", "")
+    joined = _joined(words[: int(at) + 1]) if at.isdigit() else words
+    if len(joined) == len(words):
+        yield
+        return
+    os.environ["COMP_WORDS"], os.environ["COMP_CWORD"] = "\n".join(joined), str(len(joined) - 1)
+    written = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(written):
+            yield
+    finally:
+        there = joined[-1].rpartition(":")
+        has = len(there[0] + there[1])
+        print("\n".join(line[has:] for line in written.getvalue().splitlines()))
+
+
+def _joined(words: list[str]) -> list[str]:
+    whole: list[str] = []
+    for word in words:
+        if whole and (word == ":" or whole[-1].endswith(":")):
+            whole[-1] += word
+        else:
+            whole.append(word)
+    return whole
+
+
+__all__ = ["model_names", "run_names", "whole_words"]
