@@ -40,6 +40,10 @@ MAX_PACKS = 256
 SAVE_TIMEOUT_S = 60.0
 """Seconds that the variables may take to be saved after a cell, or restored."""
 
+MANY_CALLS = 16
+GATHERED_S = 0.002
+"""Where more calls than that wait, answers go to the worker together: it is woken a few hundred times a second only."""
+
 ATTEMPTS = 3
 """How often a process is started that somebody else kills before it can run a cell."""
 
@@ -305,7 +309,8 @@ class ProcessExecutor:
         with contextlib.suppress(OSError):  # the worker has died: next_step says so
             data = wire.encode(text)
             if len(data) <= wire.ONE_PIECE_BYTES:
-                worker.post({"kind": kind, "id": call_id, **header}, data)
+                within_s = GATHERED_S if len(self._waiting) > MANY_CALLS else 0.0
+                worker.post({"kind": kind, "id": call_id, **header}, data, within_s=within_s)
             else:
                 await worker.send({"kind": kind, "id": call_id, **header}, data)
 
