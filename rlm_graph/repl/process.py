@@ -44,7 +44,7 @@ MANY_CALLS = 16
 GATHERED_S = 0.002
 """Where more calls than that wait, answers go to the worker together: it is woken a few hundred times a second only."""
 
-ATTEMPTS = 3
+ATTEMPTS = 6
 """How often a process is started that somebody else kills before it can run a cell."""
 
 _TOO_LONG = (

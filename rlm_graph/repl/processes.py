@@ -33,7 +33,7 @@ Frame = tuple[dict[str, Any], list[memoryview]]
 START_TIMEOUT_S = 600.0
 """Seconds that a zygote may take to load its context."""
 
-ENDING_S = 0.25
+ENDING_S = 1.0
 """Seconds that a process which has hung up may take to end by itself; its memory has gone before its socket."""
 
 _BOOT = "import sys; sys.path[:0] = {path!r}; from {module} import main; main({fd}, {manifest!r}, **{options!r})"
