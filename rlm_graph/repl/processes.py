@@ -220,11 +220,17 @@ class Worker:
         await asyncio.shield(self._sender())
 
     def post(self, header: dict[str, Any], *parts: bytes, within_s: float = 0.0) -> None:
-        """Send a small frame soon, together with what else is posted meanwhile: each sending wakes the worker."""
-        if not within_s:
-            asyncio.get_running_loop().call_soon(self._send_posted)
-        elif not self._unsent:
+        """Send a small frame soon, together with what else is posted meanwhile: each sending wakes the worker.
+
+        Args:
+            header: Of the frame.
+            parts: Of the frame.
+            within_s: Seconds in which others may join it, if it is the first.
+        """
+        if not self._unsent and within_s:
             asyncio.get_running_loop().call_later(within_s, self._send_posted)
+        elif not self._unsent:
+            asyncio.get_running_loop().call_soon(self._send_posted)
         self._unsent.extend(wire.frame(header, *parts))
 
     def _send_posted(self) -> None:
