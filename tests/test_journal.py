@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import json
 import os
 import random
@@ -765,14 +766,41 @@ def test_what_is_no_journal_is_refused(where: str, message: str) -> None:
         Journal(where)
 
 
-async def test_a_journal_of_an_older_version_is_brought_up_to_this_one(journal_url: str) -> None:
+def test_the_tables_are_those_of_their_version() -> None:
+    """Whoever changes them raises VERSION, adds a migration and a case below, and then writes the new hash here."""
+    columns = [
+        f"{table.name}.{column.name} {column.type!r} {column.nullable} {column.primary_key}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+    ]
+    indexes = sorted(
+        f"{table.name} {index.name} {index.columns.keys()}"
+        for table in metadata.sorted_tables
+        for index in table.indexes
+    )
+    digest = hashlib.sha256("\n".join(columns + indexes).encode()).hexdigest()[:16]
+    assert (VERSION, digest) == (3, "faf1c1b806b0edfa")
+
+
+@pytest.mark.parametrize(
+    ("version", "undone"),
+    [
+        (1, ["ALTER TABLE rlm_entries DROP COLUMN prompt", "DROP TABLE rlm_unsettled"]),
+        (2, ["DROP TABLE rlm_unsettled"]),
+        (2, []),
+    ],
+    ids=["1", "2", "2-with-unsettled"],
+)
+async def test_a_journal_of_an_older_version_is_brought_up_to_this_one(
+    journal_url: str, version: int, undone: list[str]
+) -> None:
     """With all that is in it, by whoever opens it, also if several do so at once."""
     made = sa.create_engine(journal_url.replace("postgresql://", "postgresql+psycopg://"))
     with made.begin() as connection:
         metadata.create_all(connection)
-        connection.execute(sa.text("ALTER TABLE rlm_entries DROP COLUMN prompt"))  # as version 1 had them
-        connection.execute(sa.text("DROP TABLE rlm_unsettled"))
-        connection.execute(sa.text("INSERT INTO rlm_journal VALUES (1)"))
+        for statement in undone:
+            connection.execute(sa.text(statement))
+        connection.execute(sa.text(f"INSERT INTO rlm_journal VALUES ({version})"))
         connection.execute(
             sa.text("INSERT INTO rlm_runs (run, created_at, updated_at) VALUES ('old', 1, 2)"),
         )
@@ -805,6 +833,15 @@ def test_a_newer_journal_is_refused(journal: Journal, journal_url: str) -> None:
     journal.write(lambda connection: connection.execute(sa.text(f"UPDATE rlm_journal SET version = {VERSION + 1}")))
     other = Journal(journal_url)
     with pytest.raises(JournalVersionError, match=rf"of version {VERSION + 1}, .* up to {VERSION}: upgrade it \(pip"):
+        other.runs()
+    other.close()
+
+
+def test_a_journal_that_lacks_a_table_says_what_to_do(journal: Journal, journal_url: str) -> None:
+    """Which no version of ours has made; the table is named."""
+    journal.write(lambda connection: connection.execute(sa.text("DROP TABLE rlm_runs")))
+    other = Journal(journal_url)
+    with pytest.raises(JournalError, match=r"cannot be used: .*rlm_runs.*; its tables are not those"):
         other.runs()
     other.close()
 

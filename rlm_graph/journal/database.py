@@ -52,6 +52,7 @@ _LIBPQ_OPTIONS = {
 # A process that is suspended in the middle of a transaction must not hold its locks for ever.
 _POSTGRES_SETTINGS = "SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s'"
 
+_OTHER_TABLES = "its tables are not those that its version has: move them away, or name another journal"
 _SQLITE_ADVICE = {
     "SQLITE_BUSY": "another program keeps it locked: end that program (a backup? a database browser?)",
     "SQLITE_READONLY": "let this user write the file and its folder, or name another journal",
@@ -59,6 +60,7 @@ _SQLITE_ADVICE = {
     "SQLITE_FULL": "make room on the disk",
     "SQLITE_IOERR": "see to the disk",
     "SQLITE_NOTADB": "the file is no SQLite database: move it away, or name another journal",
+    "SQLITE_ERROR": _OTHER_TABLES,
     "SQLITE_CORRUPT": "the file is damaged: move it away, or restore it from a backup",
 }
 
@@ -194,8 +196,11 @@ class Database:
 
     def _error(self, error: sa.exc.DBAPIError) -> JournalError:
         words = " ".join(str(error.orig).split())
-        name = "_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2])
-        advice = _SQLITE_ADVICE.get(name, "" if self._path else "is the server running, and the URL right?")
+        if self._path is None:
+            has_answered = (getattr(error.orig, "sqlstate", None) or "").startswith("42")  # no such table or column
+            advice = _OTHER_TABLES if has_answered else "is the server running, and the URL right?"
+        else:
+            advice = _SQLITE_ADVICE.get("_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2]), "")
         return JournalError(f"the journal {self.name} cannot be used: {words}" + (f"; {advice}" if advice else ""))
 
 

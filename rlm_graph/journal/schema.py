@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from rlm_graph.errors import JournalVersionError
 
-VERSION = 2
-"""Of the tables below; it goes up when they change, together with a migration in :func:`prepare`."""
+VERSION = 3
+"""Of the tables below; it goes up with every change of them, together with a migration in :func:`prepare`."""
 
 _UNSTORABLE = re.compile("[\\\\\0\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\([0-9a-f]{4})")
@@ -167,9 +167,10 @@ def prepare(connection: sa.Connection, journal: str) -> None:
             f"the journal {journal} is of version {found}, and this rlm-graph knows versions up to {VERSION}: "
             f"upgrade it (pip install --upgrade rlm-graph), or name another journal"
         )
-    elif found < VERSION:  # `if found < 3:` goes below the first one; all in this same transaction
+    elif found < VERSION:  # from each version to the next, in this same transaction
         if found < 2:
             kind = entries.c.prompt.type.compile(connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {entries.name} ADD COLUMN prompt {kind}"))
-            unsettled.create(connection)
+        if found < 3:
+            unsettled.create(connection, checkfirst=True)  # some journals of version 2 have it
         connection.execute(insert(versions), {"version": VERSION})
