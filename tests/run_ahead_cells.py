@@ -847,4 +847,70 @@ agent = Agent("reader")
 out = [agent.ask(c) for c in chunks]
 """,
     ),
+    "fields of the JSON, with the errors that there may be": (
+        0,
+        """
+out = []
+for i, c in enumerate(chunks):
+    try:
+        d = json.loads(llm_query("# json " + c))
+        out.append({"id": i, "label": d["label"], "author": d["meta"]["author"], "first": d["tags"][0]})
+    except (json.JSONDecodeError, KeyError, IndexError, TypeError):
+        out.append({"id": i, "label": None})
+    try:
+        label = json.loads(llm_query("again # json " + c))["label"]
+    except (ValueError, KeyError, TypeError):
+        label = "?"
+""",
+    ),
+    "flags and counts of regular expressions": (
+        0,
+        """
+out = []
+for c in chunks:
+    a = llm_query(c)
+    a = re.sub(r"^```(?:json)?|```$", "", a, flags=re.MULTILINE).strip()
+    out.append(re.findall(r"w(or)d", a, flags=re.I | re.M))
+    out.append(re.sub(r" +", " ", a, count=1))
+    out.append(re.sub(r"(word)", r"<word>", a, 1))
+    out.append(re.split("o", a, 1, re.I))
+""",
+    ),
+    "a decorated helper in a helper": (
+        0,
+        """
+log = []
+def logged(name):
+    def decorate(function):
+        def wrapper(*args, **kwargs):
+            log.append(name)
+            return function(*args, **kwargs)
+        return wrapper
+    return decorate
+def classify(item):
+    @logged("genre")
+    def ask_for(text, kind="topic"):
+        return llm_query(f"{kind}: {text}").strip()
+    return ask_for(item, kind="genre")
+labels = []
+for c in chunks:
+    labels.append(classify(c))
+print(len(labels), log[:2])
+""",
+    ),
+    "a dict that only a handler makes, in many rounds": (
+        1,
+        """
+found, a = {}, ""
+for i in range(60):
+    try:
+        a = llm_query(f"Find the pairs in part {i}.")
+    except ValueError:
+        a = "none"
+        found = dict(word.split(":", 1) for word in a.split() if ":" in word)
+    except Exception:
+        a = None
+print(found)
+""",
+    ),
 }

@@ -1796,5 +1796,62 @@ for c in chunks:
     box.me.me.v = c
     llm_query(box.v)
 """,
+    "a list of an answer's words that is changed by another name": """
+for c in chunks[:4]:
+    words = llm_query(c).split()
+    kept = [words]
+    if "2" in llm_query("x" + c):
+        words = []
+    words.append("more")
+    llm_query(str(kept))
+""",
+    "lists in a list of which it is not known what is in it": """
+for c in chunks[:4]:
+    inner, words = ["a"], llm_query(c).split()
+    lists = [inner, words]
+    if "2" in llm_query("x" + c):
+        lists.append([])
+    for one in lists:
+        one.append("more")
+    llm_query(f"{inner} {words}")
+""",
+    "a list in a dict whose keys are answers": """
+groups = {}
+for c in chunks[:4]:
+    members = [c]
+    groups[llm_query("x" + c)] = members
+    for group in groups.values():
+        group.append("more")
+    llm_query(str(members))
+""",
+    "rows that answers have chosen are changed": """
+for c in chunks[:4]:
+    some = [{"text": c}, {"text": "z"}]
+    for row in [row for row in some if "2" in llm_query(c + row["text"])]:
+        row["text"] = "changed"
+    llm_query(str(some))
+""",
+    "lists that answers have chosen are changed": """
+for c in chunks[:4]:
+    some = [[c], ["z"]]
+    for one in list(one for one in some if "2" in llm_query(c + one[0])):
+        one.append("changed")
+    llm_query(str(some))
+""",
+    "a format that large numbers do not have": """
+for c in chunks:
+    print(f"{len(llm_query(c)) * 100_000:c}")
+""",
+    "an option of a regular expression by place and by name": """
+for c in chunks:
+    re.sub("a", "b", llm_query(c), 1, count=1)
+""",
+    "an index that the handlers do not expect": """
+for c in chunks:
+    try:
+        print(json.loads(llm_query(c) and "[]")[0])
+    except (KeyError, TypeError):
+        print("no item")
+""",
 }
 """Programs that do not go as far as one could think, or not where: no call of theirs is superfluous."""

@@ -64,6 +64,7 @@ rows = [{"id": i, "text": "t%d" % i} for i in range(4)]
 docs = {"k1": "d1", "k2": "d2", "k3": "yes"}
 out, table, seen, counts, groups, tally = [], {}, set(), Counter(), defaultdict(list), {}
 s, a, n, i, k, c, x, last, row = "s", "a", 0, 0, "k1", "c0", None, "", rows[0]
+nested, picked, by, lists = [["n0"], ["n1"], ["n2"]], [], {}, {}
 def part(xs, k):
     for j in range(0, len(xs), k):
         yield xs[j]
@@ -73,17 +74,18 @@ LOCALS = """\
     n = i = 0
     s, a, k, out, table, row, seen, x, last = "s", "a", "k1", [], {}, dict(rows[1]), set(), None, ""
     box, pair, notes = other, Pair("l", 2), []
+    nested, picked, by, lists = [["n3"], ["n4"]], [], {}, {}
     prompts = list(chunks)
 """
 
 GLOBALS = (
     "chunks, rows, docs, prompts, out, table, seen, s, a, n, i, k, c, x, last, row, m, line, attempt, j0, "
-    "box, pair, notes"
+    "box, pair, notes, nested, picked, by, lists"
 )
 
 ITEMS = (
     "c", 'row["text"]', "i", "c[:5]", "s", "str(i)", "k", 'row["id"]', 'docs.get(k, "")', "chunks[i % len(chunks)]",
-    "prompts[i % len(prompts)]", "box.text", "boxes[-1].loud", "pair.left", "box.sign",
+    "prompts[i % len(prompts)]", "box.text", "boxes[-1].loud", "pair.left", "box.sign", "nested", "rows", "picked",
 )  # fmt: skip
 OF_ANSWERS = (
     "a", "s", "a.strip()", "a[:3]", "a.upper()", 'a.split(",")[0]', '(a or "none")', '("y" if "yes" in a else "n")',
@@ -132,6 +134,18 @@ HARMLESS = (
     "pair = pair._replace(left=c)", "x = dict(w.split(':', 1) for w in str(a).split() if ':' in w)",
     "x = list(islice(out, 2))", "for x, m in re.findall('(.)(.)', str(a)): out.append(x)",
     "m = re.search('[0-9]+', str(a)); n = float(m[0]) if m else n",
+    # Lists and dicts that are changed by way of something in which they may be.
+    "picked.append(row)", "if a: picked.append(row)", "picked = [r for r in rows if str(r['id']) in str(a)]",
+    "for x in picked: x['text'] = str(i)", "for x in nested[:len(str(a)) % 3]: x.append('s')",
+    "nested[len(str(a)) % 2].append(i)", "x = (nested[0],) if a else (nested[1],); x[0].append('t')",
+    "for x in ((nested[0],) if 'y' in str(a) else (nested[1],)): x.append('u')", "by[str(a)] = row",
+    "for x in by.values(): x['w'] = a", "lists.setdefault(str(a), []).append(row)",
+    "lists.setdefault(str(a), nested[0]).append(i)", "for x in lists.values(): x.append({})",
+    "for x in lists.values(): x and isinstance(x[0], dict) and x[0].update(z=i)",
+    "x = nested[:len(str(a)) % 2 + 1]; nested[0].append('v')", "x = by.get(str(a)) or rows[0]; x['text'] = 'o'",
+    "x = rows + [{'text': a}]; x[0]['text'] = 'p'", "x = (row, a); picked += [x[0]]", "picked = picked[:i]",
+    "x = sorted(nested, key=lambda y: len(str(a)) * len(y)); x[0].append('w')",
+    "picked = [*picked, *rows[:len(str(a)) % 2]]",
 )  # fmt: skip
 RISKY = (
     "n += int(a)", "n = int(a.strip())", "a = json.loads(a)['k']", "s = a.split()[1]", "out.append(chunks[int(a)])",
@@ -183,7 +197,51 @@ EXPRESSIONS = (
     "print(*(@ for c in chunks))", "x = list(chain.from_iterable(str(@).split() for c in chunks))",
     "x = any(str(@) == (n := c) for c in chunks)", "x = f'{len([@])}'",
     "x = [p.left for p in [Pair(@, c) for c in chunks]]", "x = list(map(partial(llm_query, model='m'), chunks))",
-    "x = [@][0]",
+    "x = [@][0]", "picked = [r for r in rows if 'y' in str(@)]; print([r.update(y=1) for r in picked])",
+    "x = next((r for r in rows if len(str(@)) > 2), rows[0]); x['text'] = 'first'",
+    "x = max(rows, key=lambda r: len(str(@))); x['text'] = 'best'",
+    "x = [(@, r) for r in rows]; x[-1][1]['text'] = 'pair'",
+    "picked = list(filter(lambda r: @, rows)); print([r.update(y=2) for r in picked])",
+    "by = {c: r for c, r in zip(chunks, rows) if str(@)}", "lists = {str(@): nested[:1] for c in chunks[:2]}",
+)  # fmt: skip
+
+WAYS_TO_ONE = (
+    "x = nested[len(str(a)) % 3]", "x = nested[0] if 'a' in str(a) else nested[1]",
+    "x, m = (nested[0], 1) if 'a' in str(a) else (nested[1], 2)", "x = max(nested, key=lambda y: len(str(a)) * len(y))",
+    "if 'a' in str(a): m = (nested[0],)\nelse: m = (nested[1],)\nfor x in m: pass",
+    "x = next((y for y in nested if y[0] in str(a)), nested[1])", "m = nested[:len(str(a)) % 3 + 1]\nx = m[-1]",
+    "x = {'y': nested[0], 'n': nested[1]}.get(str(a)[:1], nested[2])", "x = (nested + [[str(a)]])[len(str(a)) % 4]",
+    "x = sorted(nested, key=lambda y: len(str(a)) * len(y))[0]", "x = [y for y in nested if len(str(a)) > 1][-1:]",
+    "m = [y for y in nested if len(str(a)) > 1]\nm.append(nested[2])\nx = m[0]",
+    "m = []\nif len(str(a)) > 1: m.append(nested[1])\nm.append(nested[0])\nfor x in m: x.append('e')",
+    "for x in nested:\n    if len(str(a)) < 3: break", "try: x = nested[int(a)]\nexcept Exception: x = nested[2]",
+    "by[str(a)] = nested[1]\nx = by.get('yes', nested[0])",
+    "by[str(a)] = nested[1]\nfor x in by.values(): x.append('v')",
+    "lists.setdefault(str(a), []).append(nested[0])\nfor m in lists.values():\n    for x in m: x.append('l')",
+    "groups[str(a)].append(nested[0])\nfor m in groups.values():\n    for x in m: x.append('g')",
+    "m = list(zip(nested, str(a).split()))\nfor x, _ in m: x.append('z')", "x = str(a).split() or nested[0]",
+    "def pick(z):\n    if 'a' in z: return nested[0], 1\n    return nested[1], 2\nx, m = pick(str(a))",
+    "m = [nested] if 'a' in str(a) else [[nested[0]]]\nx = m[0][0]", "x = nested.pop(len(str(a)) % 2)",
+    "m = {i: y for i, y in enumerate(nested) if len(str(a)) > i}\nfor x in m.values(): x.append('d')",
+    "m = list(filter(lambda y: len(str(a)) > 1, nested))\nfor x in m: x.append('f')", "x = (nested[0], str(a))[0]",
+    "m = nested[0]\nif 'a' in str(a): m = m + ['n']\nx = m", "x = [nested[0]] * (len(str(a)) % 2 + 1)",
+)  # fmt: skip
+"""A list that is, or is in, one of those in `nested`: the answer `a` says which."""
+
+CHANGES = (
+    "x.append('c')", "x[0] = str(a)", "x.extend(str(a).split())", "x.clear()", "nested[0].append('o')", "x.append(7)",
+    "nested.append(x)", "x.insert(0, a)", "x.reverse()", "out.append(x)\nx.append('p')", "pass", "del x[0]",
+    "x += ['q']",
+    "m = x\nm.append('r')", "x.append(['s'])", "picked.append(x)\npicked[0].append('t')",
+    "nested[1] = x\nx.append('u')",
+)  # fmt: skip
+PROBES = (
+    "for j in range(3): out.append(llm_query(f'{j} {nested}'))",
+    "out = [llm_query(f'{j} {nested[0]}') for j in range(3)]",
+    "for y in nested:\n    out.append(llm_query(f'{len(y)} {y[:1]}'))",
+    "out = [llm_query(f'{j} {x}') for j in range(3)]",
+    "try:\n    s = ''.join(nested[0])\n    n = 1\nexcept TypeError: n = 2\nfor j in range(3): llm_query(f'{j} {n}')",
+    "for j in range(3):\n    if len(nested[0]) > 1: out.append(llm_query(f'{j} long'))\n    llm_query(f'{j} any')",
 )  # fmt: skip
 
 
@@ -304,6 +362,14 @@ class Programs:
         end = f"{pad}else:\n{pad}    print('end')\n" if self._chance(10) else ""
         return f"{before}{pad}{head}\n{first}{body}{end}"
 
+    def _aliases(self) -> str:
+        """A list is found with an answer, and changed; and what is asked after that shows it."""
+        parts = []
+        for _ in range(1 + self._random.randrange(3)):
+            parts += [f"a = {self._call()}", self._one(*WAYS_TO_ONE), self._one(*CHANGES)]
+        parts.append(self._one(*PROBES))
+        return "\n".join(parts) + "\n"
+
     def _helper(self) -> str:
         name = f"helper{len(self._helpers)}"
         self._in_function, loops, self._loops = True, self._loops, 0
@@ -327,11 +393,12 @@ class Programs:
             code += self._helper()
         body = ""
         for _ in range(1 + self._random.randrange(3)):
-            body += (
-                self.loop(0)
-                if self._chance(70)
-                else self._lines(0, self._filled(self._one(*EXPRESSIONS), "@", "_call"))
-            )
+            if self._chance(60):
+                body += self.loop(0)
+            elif self._chance(50):
+                body += self._aliases()
+            else:
+                body += self._lines(0, self._filled(self._one(*EXPRESSIONS), "@", "_call"))
         if self._chance(15):
             body = f"def main():\n    global {GLOBALS}\n{textwrap.indent(body, '    ')}main()\n"
         if self._chance(10):

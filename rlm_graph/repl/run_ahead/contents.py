@@ -9,7 +9,7 @@ from typing import Any
 from rlm_graph.context.document import Document
 from rlm_graph.repl.run_ahead import kinds
 from rlm_graph.repl.run_ahead.evaluation import Evaluation
-from rlm_graph.repl.run_ahead.kinds import INT, MAPPINGS, PLAIN, STR, Kind, join
+from rlm_graph.repl.run_ahead.kinds import INT, JSON, MAPPINGS, PLAIN, STR, Kind, join
 from rlm_graph.repl.run_ahead.memory import Stop
 from rlm_graph.repl.run_ahead.pure import is_pure
 from rlm_graph.repl.run_ahead.unknown import Unknown, may_change
@@ -59,6 +59,10 @@ class Contents(Evaluation):
             return self.may_raise(result, IndexError)
         if kind.within(MAPPINGS) and kinds.is_hashable(index_kind):
             return self.may_raise(result, KeyError)
+        if kind.is_json and kind.types == JSON.types and type(index) is str:
+            return self.may_raise(self.derive(get, [container, index], JSON), KeyError, TypeError)
+        if kind.is_json and kind.types == JSON.types and type(index) is int:
+            return self.may_raise(self.derive(get, [container, index], JSON), KeyError, IndexError, TypeError)
         return self.may_raise(result, Exception)
 
     def _unknown_default(self, container: Any, index: Kind) -> Any:
@@ -71,8 +75,12 @@ class Contents(Evaluation):
         return Unknown(kind, self._aliases(container))
 
     def _aliases(self, container: Any) -> tuple[Any, ...]:
-        """What an item of a container may be."""
-        return container.aliases if isinstance(container, Unknown) else (container,)
+        """What an item of a container may be, or be in; what is made of an answer nobody else has."""
+        return () if isinstance(container, Unknown) and container.is_knowable else (container,)
+
+    def held(self, values: list[Any], kind: Kind | None) -> tuple[Any, ...]:
+        """The aliases of a container of which it is not known which of these values are in it; they are of a kind."""
+        return (values,) if kind is not None and may_change(kind) else ()
 
     def put(self, target: Any, key: Any, value: Any) -> None:
         """`target[key] = value`."""
@@ -80,9 +88,10 @@ class Contents(Evaluation):
             kind = target.kind
             if target.is_knowable or not kind.within(MAPPINGS | {list}):
                 raise Stop("an item of something that is made of an answer is set")
-            if list in kind.types or not kinds.is_hashable(self.kind(key)):
+            of_key, of_value = self.kind(key), self.memory.loose_kind(value)
+            if list in kind.types or not kinds.is_hashable(of_key):
                 raise Stop("an item of a list that is not known is set")
-            self.memory.make_all_vague(target.aliases)
+            self.memory.change_unknown(target, lambda of: kinds.widened(of, kind.types, of_value, of_key), [value])
             return
         kind_here = type(target)
         if kind_here not in MAPPINGS and kind_here is not list:
@@ -97,6 +106,7 @@ class Contents(Evaluation):
             if not kinds.is_hashable(key_kind):
                 raise Stop("a key that may not fit into a dict")
             self.memory.make_vague(target, Kind(frozenset((kind_here,)), self.memory.loose_kind(value), key_kind))
+            self.memory.hide([value])
 
     def kept(self, target: Any, value: Any) -> Any:
         """What is kept of a value in a long list or dict: of 100,000 answers only the kind."""

@@ -236,7 +236,13 @@ class Evaluation:
     # What is not known. -----------------------------------------------------------------------------------------------
 
     def derive(self, function: Callable[..., Any], values: Sequence[Any], kind: Kind) -> Unknown:
-        """What a pure function will give, which is of a certain kind."""
+        """What a pure function will give, which is of a certain kind.
+
+        What is derived is made of copies. So it is nothing derived if it may hold objects that the code can change.
+        """
+        shared = self._shared(values) if may_change(kind) else ()
+        if shared:
+            return Unknown(kind, shared)
         depth = 1 + max(map(depth_of, values), default=0)
         if depth > MAX_DEPTH or any(isinstance(value, Unknown) and not value.is_knowable for value in values):
             return Unknown(kind)
@@ -247,6 +253,19 @@ class Evaluation:
         except Unfit:
             return Unknown(kind)
         return Derived(function, frozen, kind, depth)
+
+    def _shared(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Containers of the code with something in them that can be changed, which what is made of them may hold."""
+        shared: list[Any] = []
+        for value in values:
+            if isinstance(value, Unknown):
+                if not value.is_knowable and (value.kind.item is None or may_change(value.kind.item)):
+                    shared.append(value)
+            elif type(value) in CONTAINERS:
+                kind = self.memory.kind(value)
+                if kind is None or (kind.item is not None and may_change(kind.item)):
+                    shared.append(value)
+        return tuple(shared)
 
     def kind(self, value: Any) -> Kind:
         """What is certain of a value that is plain data, or will be.

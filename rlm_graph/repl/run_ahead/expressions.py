@@ -36,6 +36,8 @@ class Expressions(Iteration):
         spec = yield from self.value(node.format_spec, frame)
         if isinstance(spec, Unknown):
             raise Stop("a format that hangs on an answer")
+        if isinstance(value, Unknown) and type(spec) is str and spec.endswith("c"):
+            raise Stop("a format that not all numbers have")
         return self.operate(format, value, spec)
 
     def _binary(self, node: ast.BinOp, frame: Frame) -> Steps:
@@ -274,11 +276,12 @@ class Expressions(Iteration):
         for key, value in made:
             kind = join(kind, self.kind(value))
             key_kind = join(key_kind, self.kind(key)) if isinstance(node, ast.DictComp) else None
+        held = self.held([value for _, value in made], kind)
         if isinstance(node, ast.ListComp):
-            return Unknown(Kind(frozenset((list,)), kind))
+            return Unknown(Kind(frozenset((list,)), kind), held)
         if not kinds.is_hashable(key_kind if isinstance(node, ast.DictComp) else kind):
             raise Stop("keys that may not fit into a dict or set")
-        return Unknown(Kind(frozenset((dict if isinstance(node, ast.DictComp) else set,)), kind, key_kind))
+        return Unknown(Kind(frozenset((dict if isinstance(node, ast.DictComp) else set,)), kind, key_kind), held)
 
     def _generator(self, node: ast.GeneratorExp, frame: Frame) -> Steps:
         inner = Frame(self.scope(node), frame)

@@ -24,6 +24,7 @@ from rlm_graph.repl.run_ahead.kinds import (
     ERROR_CLASS,
     FLOAT,
     INT,
+    JSON,
     MAPPINGS,
     NONE,
     NUMBERS,
@@ -189,7 +190,7 @@ class Functions(Iterators):
             kind: Kind | None = None
             for value in items:
                 kind = join(kind, self.kind(value))
-            return self._order_unknown(function, Unknown(list_of(kind)), named)
+            return self._order_unknown(function, Unknown(list_of(kind), self.held(items, kind)), named)
         return self._ordered(function, items, keys, named)
 
     # With something that is not known. --------------------------------------------------------------------------------
@@ -362,7 +363,7 @@ class Functions(Iterators):
         yield from ()
         if len(arguments) != 1 or named or not self.kind(arguments[0]).only(str):
             return self.may_raise(Unknown(PLAIN), Exception)
-        return self.may_raise(self.derive(function, arguments, PLAIN), LISTED["json"]["JSONDecodeError"])
+        return self.may_raise(self.derive(function, arguments, JSON), LISTED["json"]["JSONDecodeError"])
 
     def _to_json(self, function: Any, arguments: list[Any], named: dict[str, Any]) -> Steps:
         yield from ()
@@ -374,19 +375,23 @@ class Functions(Iterators):
 
     def _regular(self, function: Any, arguments: list[Any], named: dict[str, Any]) -> Steps:
         yield from ()
-        if named.keys() - {"flags"}:
+        name = function.__name__
+        has_count = name in ("sub", "split")
+        if named.keys() - {"flags"} - ({"count"} if name == "sub" else set()):
             raise Stop("a regular expression with names")
+        given = 3 if name == "sub" else 2
+        rest = arguments[given:]
+        if rest and named:
+            raise Stop("a regular expression with options by place and by name")
+        count = rest.pop(0) if has_count and rest else named.get("count", 0)
+        flags = rest.pop(0) if rest else named.get("flags", 0)
         pattern = arguments[0]
-        flags = named.get("flags", 0)
-        if not (type(pattern) is str or type(pattern) is re.Pattern) or not self.memory.is_plain(flags):
+        if type(pattern) not in (str, re.Pattern) or type(flags) not in (int, re.RegexFlag) or rest:
             raise Stop("a regular expression that is not known")
-        count = 3 if function.__name__ == "sub" else 2
-        if len(arguments) > count:
-            if function.__name__ not in ("search", "match", "fullmatch", "findall"):
-                raise Stop("a regular expression with a count")
-            flags = arguments[2]
+        if type(count) is not int:
+            raise Stop("a regular expression with a count that is not known")
         compiled = self.run(re.compile, [pattern, flags])
-        return self._search(function.__name__, [compiled, *arguments[1:count]])
+        return self._search(name, [compiled, *arguments[1:given], *([count] if has_count else [])])
 
     def _search(self, name: str, values: Sequence[Any]) -> Unknown:
         """What a function of `re` gives, of which a text is not known."""

@@ -155,7 +155,8 @@ class Iteration(Contents):
             return value
         source = yield from self.iterator(value)
         if isinstance(source, Many):
-            return Unknown(list_of(self.kind(source.item)))
+            kind_of_all = self.kind(source.item)
+            return Unknown(list_of(kind_of_all), self.held([source.item], kind_of_all))
         made: list[Any] = []
         is_certain, before = True, self.no_asking
         self.no_asking = before or not goes_on(made)
@@ -171,4 +172,4 @@ class Iteration(Contents):
         kind: Kind | None = None
         for value in made:
             kind = join(kind, self.kind(value))
-        return Unknown(list_of(kind))
+        return Unknown(list_of(kind), self.held(made, kind))

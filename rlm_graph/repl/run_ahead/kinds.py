@@ -18,7 +18,7 @@ from rlm_graph.context.document import Document
 NONE = type(None)
 
 ATOMS: frozenset[type] = frozenset(
-    (str, int, float, bool, NONE, bytes, complex, range, slice, re.Pattern, re.Match, Document)
+    (str, int, float, bool, NONE, bytes, complex, range, slice, re.Pattern, re.Match, re.RegexFlag, Document)
 )
 """Types whose values never change and hold nothing but such values."""
 
@@ -66,6 +66,9 @@ class Kind:
     holds: frozenset[str] = frozenset()
     """If it is text: what is in it."""
 
+    is_json: bool = False
+    """It is what `json.loads` gives, or in that."""
+
     def only(self, *types: type) -> bool:
         """Is it certainly of one of these types?"""
         return self.types <= frozenset(types)
@@ -83,6 +86,7 @@ def of_type(*types: type) -> Kind:
 STR, INT, BOOL, FLOAT = of_type(str), of_type(int), of_type(bool), of_type(float)
 NOTHING = of_type(NONE)
 PLAIN = of_type(object)
+JSON = Kind(frozenset((object,)), is_json=True)
 ERROR = of_type(Exception)
 ERROR_CLASS = of_type(type)
 
@@ -117,6 +121,7 @@ def join(first: Kind | None, second: Kind | None) -> Kind | None:
         min(first.number, second.number),
         first.is_exact and second.is_exact and first.least == second.least,
         first.holds & second.holds,
+        first.is_json and second.is_json,
     )
 
 
@@ -125,6 +130,14 @@ def either(first: Kind, second: Kind) -> Kind:
     joined = join(first, second)
     assert joined is not None
     return joined
+
+
+def widened(kind: Kind, types: frozenset[type], value: Kind | None, key: Kind | None) -> Kind:
+    """The kind of an object when a value was put into something of some types in it, or into itself."""
+    item = None if kind.item is None else widened(kind.item, types, value, key)
+    if kind.types & types:
+        return Kind(kind.types, join(item, value), join(kind.key, key))
+    return Kind(kind.types, item, kind.key, number=kind.number)
 
 
 def kind_of(value: Any, inner: Callable[[Any], Kind | None], depth: int = _DEPTH) -> Kind | None:

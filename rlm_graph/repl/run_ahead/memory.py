@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ from rlm_graph.repl.run_ahead.kinds import (
     ATOMS,
     CONTAINERS,
     MAPPINGS,
-    MUTABLE,
     OPAQUE,
     Kind,
     either,
@@ -35,6 +34,12 @@ MAX_VISITED = 20_000
 
 MAX_LOGGED = 20_000
 """Changes that are kept to be taken back."""
+
+MAX_ALIASES = 100
+"""Containers of which a value may be one; of more, nothing is said of it."""
+
+MAX_HIDDEN = 500
+"""Objects in what is not certain that are looked at when one of them is changed."""
 
 MAX_TRACED = 1_000
 """Items of a list or dict whose kinds are remembered when they go."""
@@ -128,6 +133,7 @@ class Memory:
         self._changes: dict[int, int] = {}  # how often each shadow was changed
         self._plain: dict[int, Any] = {}  # objects that were found to be plain, and do not change
         self._inside: dict[int, Any] = {}  # and what is in them
+        self._hidden: dict[int, Any] = {}  # objects that something vague may hold
         self._purge_at = PURGE_AT
         self.widened = 0
         """How often less became certain of an object."""
@@ -197,36 +203,67 @@ class Memory:
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
         self.touched += 1
         joined = before if kind is None else either(before, kind)
+        if id(shadow) not in self._vague:
+            self.hide(_contents(shadow))
         for mark in self._marks:
             logged = mark.get((id(shadow), None))
             if logged is not None:
+                self.hide(_contents(logged.old))
                 joined = self._joined_with(joined, logged.trace + self._trace_of_contents(logged.old))
         new = Kind(frozenset((type(value),)), joined.item, joined.key)
         self.widened += self.vague_kind(shadow) != new
         self._vague[id(shadow)] = (shadow, new)
 
-    def make_all_vague(self, values: Sequence[Any]) -> None:
-        """And of everything that can be changed in them.
+    def hide(self, values: Iterable[Any]) -> None:
+        """These are in something vague now: whoever changes what is in it may change them."""
+        for value in values:
+            for one in _aliases(value):
+                self._hidden[id(one)] = one
+
+    def change_unknown(self, owner: Unknown, widened: Callable[[Kind], Kind], given: Sequence[Any]) -> None:
+        """A list, dict or set is changed of which it is not known which one it is.
+
+        Args:
+            owner: What is certain of it, and which ones it may be, or be in.
+            widened: The kind that an object of some kind has after that, if it is the one, or the one is in it.
+            given: What it may hold after that.
 
         Raises:
-            Stop: there is too much of it, or something that is not plain.
+            Stop: it may be one of too many, or something that is not plain.
         """
-        waiting, seen = list(values), set()
+        before, types = owner.kind, owner.kind.types
+        self.hide(given)
+        owner.aliases = _distinct([owner.aliases, *map(_aliases, given)])
+        waiting: list[Any] = [owner]
+        seen: set[int] = set()
+        looks_at_hidden = False
         while waiting:
             value = self.load(waiting.pop())
-            if id(value) in seen or type(value) not in CONTAINERS:
-                if type(value) not in CONTAINERS | ATOMS and not isinstance(value, Unknown):
-                    raise Stop("an object of which nothing is known")
-                if isinstance(value, Unknown):
-                    waiting += value.aliases
+            if type(value) in ATOMS or id(value) in seen:
                 continue
             seen.add(id(value))
+            if isinstance(value, Unknown):
+                if may_change(value.kind):
+                    if value.is_knowable:
+                        raise Stop("what is made of an answer may be changed")
+                    value.kind = widened(value.kind)
+                waiting += value.aliases
+                continue
+            if type(value) not in CONTAINERS:
+                raise Stop("an object of which nothing is known")
             if len(seen) > MAX_VISITED or len(value) > MAX_VISITED:
                 raise Stop("too many objects may be changed")
-            if self.vague_kind(value) is None:
-                waiting += [*value, *value.values()] if type(value) in MAPPINGS else list(value)
-            if type(value) in MUTABLE:
-                self.make_vague(value)
+            is_vague = self.vague_kind(value) is not None
+            if not is_vague:
+                waiting += _contents(value)
+            elif not looks_at_hidden:
+                if len(self._hidden) > MAX_HIDDEN:
+                    raise Stop("too many objects may be changed by way of a list or dict of which not all is known")
+                waiting += self._hidden.values()
+                looks_at_hidden = True
+            if is_vague or type(value) in types:
+                self.make_vague(value, widened(self.loose_kind(value)))
+        self.widened += owner.kind != before
 
     # What is certain of a value. ------------------------------------------------------------------------------------
 
@@ -441,6 +478,7 @@ class Memory:
             return
         joined: Kind | None = None
         for content in contents:
+            self.hide(_contents(content))
             joined = join(joined, self.loose_kind(content))
         assert joined is not None
         self.make_vague(holder, self._joined_with(joined, trace))
@@ -457,8 +495,9 @@ class Memory:
                 return UNSURE
             joined = join(joined, kind)
         assert joined is not None
-        aliases = tuple(value for _, value in values if type(value) in MUTABLE)
-        aliases += tuple(alias for _, value in values if isinstance(value, Unknown) for alias in value.aliases)
+        aliases = _distinct(_aliases(value) for _, value in values)
+        if len(aliases) > MAX_ALIASES:
+            return UNSURE
         are_knowable = trace == NO_TRACE and all(
             condition.is_knowable and (not isinstance(value, Unknown) or value.is_knowable)
             for condition, value in values
@@ -480,6 +519,7 @@ class Memory:
                 if one.trace == NO_TRACE:
                     self._merge_contents(holder, [_copy(holder), one.value], one.trace)
                 else:
+                    self.hide(_contents(one.value))
                     self.make_vague(holder, self._joined_with(self.loose_kind(one.value), one.trace))
                 differs |= self.vague_kind(holder) != before
                 continue
@@ -514,11 +554,27 @@ class _NeverKnown(Condition):
 _NEVER_KNOWN = _NeverKnown()
 
 
+def _aliases(value: Any) -> tuple[Any, ...]:
+    """The value, if it, or something in it, can be changed; an unknown one has aliases of its own."""
+    is_one = may_change(value.kind) if isinstance(value, Unknown) else type(value) in CONTAINERS
+    return (value,) if is_one else ()
+
+
+def _distinct(several: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
+    """Objects of several lists, each once: ways that part and meet again and again have mostly the same ones."""
+    return tuple({id(one): one for some in several for one in some}.values())
+
+
 def _is_as_before(old: Any, new: Any) -> bool:
     """Is of two values the same certain?"""
     if not (isinstance(old, Unknown) and isinstance(new, Unknown)) or old.is_knowable or old.kind != new.kind:
         return False
     return set(map(id, old.aliases)) == set(map(id, new.aliases))
+
+
+def _contents(container: Any) -> list[Any]:
+    """What is in a container; in a dict, the keys too."""
+    return [*container, *container.values()] if type(container) in MAPPINGS else list(container)
 
 
 def _copy(value: Any) -> Any:

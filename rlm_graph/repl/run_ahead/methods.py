@@ -92,7 +92,7 @@ class Methods(Functions):
 
     def _unknown_view(self, owner: Unknown, name: str) -> Many:
         item = owner.kind.item or PLAIN
-        value = Unknown(item, owner.aliases if may_change(item) else ())
+        value = Unknown(item, self._aliases(owner) if may_change(item) else ())
         key = Unknown(owner.kind.key or PLAIN)
         return Many({"keys": key, "values": value, "items": (key, value)}[name])
 
@@ -233,13 +233,10 @@ class Methods(Functions):
         if isinstance(owner, Unknown):
             if owner.is_knowable or not kind.within(MUTABLE):
                 raise Stop(f"`{name}` changes what is made of an answer")
-            owner.kind = Kind(kind.types, join(kind.item, value), join(kind.key, key))
-            self.memory.widened += owner.kind != kind
-            self.memory.make_all_vague(owner.aliases)
-            for alias in owner.aliases:
-                self.memory.make_vague(alias, _widened(self.kind(alias), kind, value, key))
+            self.memory.change_unknown(owner, lambda of: kinds.widened(of, kind.types, value, key), given)
         else:
             self.memory.make_vague(owner, Kind(kind.types, value, key))
+            self.memory.hide(given)
         if name != "setdefault":
             return None
         kind_now = self.kind(owner).item
@@ -407,13 +404,3 @@ _LOOKS_INSIDE = re.compile(r"\{[^{}]*[\[.:!]")
 """A field of a format string that is more than a name or a number."""
 
 _MISSING = object()
-
-
-def _widened(kind: Kind | None, changed: Kind, value: Kind | None, key: Kind | None) -> Kind | None:
-    """The kind of an object when a value has been put into something in it, or into itself, that is of a kind."""
-    if kind is None:
-        return None
-    item = _widened(kind.item, changed, value, key)
-    if kind.types & changed.types:
-        return Kind(kind.types, join(item, value), join(kind.key, key))
-    return Kind(kind.types, item, kind.key, number=kind.number)

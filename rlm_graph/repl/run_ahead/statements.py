@@ -277,9 +277,11 @@ class Scout(Invocations):
         return self.binary(type(node.op), old, value)
 
     def _definition(self, node: ast.FunctionDef, frame: Frame) -> Steps:
-        if node.decorator_list:
-            raise Stop("a decorated function")
-        self.bind(frame, node.name, (yield from self.closure(node, frame)))
+        decorators = yield from self.values(node.decorator_list, frame)
+        made = yield from self.closure(node, frame)
+        for decorate in reversed(decorators):
+            made = yield from self.invoke(decorate, [made], {})
+        self.bind(frame, node.name, made)
 
     def _return(self, node: ast.Return, frame: Frame) -> Steps:
         return Return(None if node.value is None else (yield from self.value(node.value, frame)))

@@ -157,8 +157,10 @@ def clock() -> Unknown:
 
 
 def may_change(kind: Kind) -> bool:
-    """Can a value of this kind be changed in place?"""
-    return bool(kind.types & MUTABLE) or object in kind.types
+    """Can a value of this kind, or something in it, be changed in place?"""
+    if kind.types & MUTABLE or object in kind.types:
+        return True
+    return kind.item is not None and may_change(kind.item)  # a tuple's
 
 
 # Conditions. --------------------------------------------------------------------------------------------------------
