@@ -270,6 +270,32 @@ def test_a_small_change_beside_large_data_costs_and_stores_little(big: str, limi
     assert min(times) * 1000 < 5 * limit_ms
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["[c]", "(i, c)", "{'next': c, 'n': i}", "Node(i, c)"],
+    ids=["lists", "tuples", "dicts", "instances"],
+)
+def test_a_chain_of_small_objects_costs_no_more_than_as_many_side_by_side(link: str) -> None:
+    """A level that holds one object is not handled like one of thousands: few calls for each object, counted."""
+    repl = Repl()
+    repl.run(
+        "class Node:\n    def __init__(self, n, next): self.n, self.next = n, next\n"
+        f"c = None\nfor i in range(5000): c = {link}"
+    )
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        repl.snapshots.save(repl.namespace)
+    finally:
+        sys.setprofile(None)
+    assert calls < 5 * 5000
+
+
 def test_an_alias_or_a_selection_of_large_data_stores_references() -> None:
     """Names for parts of a large list do not store it again."""
     repl = Repl()

@@ -180,8 +180,8 @@ class Snapshots:
         del self._units[unit.number]
         self._by_root.pop(id(unit.root), None)
         self._dropped[id(unit.root)] = unit
-        for key, number in unit.owned():
-            if self._owners.get(key) == (unit.number, number):
+        for key, place in unit.owned():
+            if self._owners.get(key) == place:
                 del self._owners[key]
 
     def _add_new(self, atoms: list[Any], others: list[Any]) -> None:
@@ -212,7 +212,7 @@ class Snapshots:
         unit = Walk(self._world, self._owners, self._long).unit(number, value)
         self._units[number] = unit
         self._by_root[id(value)] = number
-        self._owners.update((key, (number, index)) for key, index in unit.owned())
+        self._owners.update(unit.owned())
 
     def _is_stale(self, unit: Unit) -> bool:
         return any(self._owners.get(key) != place for key, place in unit.foreign.items())
@@ -348,7 +348,7 @@ class Snapshots:
             unit = builder.unit(number, data, sha256(data).digest())
             self._units[number] = unit
             self._by_root[id(unit.root)] = number
-            self._owners.update((key, (number, index)) for key, index in unit.owned())
+            self._owners.update(unit.owned())
             if number == _ATOMS:
                 self._atoms = list(unit.root)
         self._long.forget_others(self._units.values())

@@ -1,9 +1,10 @@
 """One value and all that it holds, as columns: taken apart, written, and later compared with what it is then.
 
 The walk is breadth first, and each level is handled by type: the children of all lists of a level at once, of all dicts
-at once, ... so that 200,000 dicts cost a few calls and not a million. Every object gets a number, by identity; numbers
-and texts by value, so that the same content gives the same bytes. What another unit owns, or what the host or the
-context has, is a reference and is not entered.
+at once, ... so that 200,000 dicts cost a few calls and not a million. Where a million levels hold one object each, as
+in a linked list, it goes down object by object. Every object gets a number, by identity; numbers and texts by value, so
+that the same content gives the same bytes. What another unit owns, or what the host or the context has, is a reference
+and is not entered.
 
 Nothing here asks an object anything that its class could answer: exact types, methods of Python's own types, identity.
 """
@@ -15,7 +16,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import chain, count
+from itertools import chain, count, repeat
 from typing import Any
 
 from rlm_graph.repl.snapshot import classes
@@ -37,6 +38,9 @@ _MAX_SMALL = 1 << 63
 _CHANGED = "a thread changes what is being saved"
 
 _TAG_OF_SEQUENCE: dict[type, int] = {list: LIST, tuple: TUPLE, set: SET, frozenset: FROZENSET}
+
+_FEW = 16
+"""Levels of at most so many objects are taken apart object by object."""
 
 Place = tuple[int, int]
 """A unit's number and an object's number in it."""
@@ -140,13 +144,15 @@ class Unit:
         """Does it hold the same objects as when it was saved?"""
         return all(column.is_unchanged(world) for column in self.columns)
 
-    def owned(self) -> Iterator[tuple[int, int]]:
-        """Ids and numbers of the objects that other units may refer to."""
-        start = 0
+    def owned(self) -> Iterator[tuple[int, Place]]:
+        """Ids and places of the objects that other units may refer to."""
+        start, found = 0, []
         for column in self.columns:
             if column.tag >= LIST:
-                yield from zip(map(id, column.objects), count(start))
+                places = zip(repeat(self.number), count(start))
+                found.append(zip(map(id, column.objects), places, strict=False))
             start += len(column.objects)
+        return chain.from_iterable(found)
 
 
 class LongTexts:
@@ -196,6 +202,7 @@ class Walk:
         self._by_value: dict[int, dict[Any, Any]] = {}
         self._met: dict[int, list[tuple[list[Any], list[Any]]]] = {}
         self._below: list[Any] = []
+        self._attributes: dict[type, Callable[[Any], dict[str, Any]]] = {}  # of the classes that have a column
         self._numbers: dict[int, int] = {}
         self._foreign: dict[int, Place] = {}
         self._digests: list[bytes] = []
@@ -206,6 +213,7 @@ class Walk:
         """Take a value apart, and write it."""
         level = [root]
         while level:
+            level = self._down(level)
             self._below = []
             self._level(level)
             level = self._below
@@ -217,6 +225,46 @@ class Walk:
         )  # fmt: skip
 
     # Taking apart. --------------------------------------------------------------------------------------------------
+
+    def _down(self, level: list[Any]) -> list[Any]:
+        """Take containers apart as long as the levels are small; returns what is left to be taken apart.
+
+        A level costs some microseconds however few objects it holds, and a linked list has as many levels as items.
+        What is no plain container waits on the way, to be handled at once.
+        """
+        context = self._world.context
+        in_context = [kind for kind in (list, dict, tuple) if context.may_hold(kind)]
+        seen, owners, attributes = self._seen, self._owners, self._attributes
+        waiting: list[Any] = []
+        while level and len(level) <= _FEW:
+            below: list[Any] = []
+            for value in level:
+                kind, key = type(value), id(value)
+                if key in owners or (kind in in_context and context.number(value) is not None):
+                    waiting.append(value)
+                elif kind is list or kind is tuple:
+                    if key not in seen:
+                        seen.add(key)
+                        items = [*value]
+                        self._contain(LIST if kind is list else TUPLE, value, items)
+                        below += items
+                elif kind is dict:
+                    if key not in seen:
+                        seen.add(key)
+                        keys, items = [*value], [*value.values()]
+                        if len(keys) != len(items):
+                            raise RuntimeError(_CHANGED)
+                        self._contain(DICT, value, keys).values.extend(items)
+                        below += keys
+                        below += items
+                elif kind in attributes:
+                    if key not in seen:
+                        seen.add(key)
+                        below.append(self._instances(kind, [value])[0])
+                else:
+                    waiting.append(value)
+            level = below
+        return waiting + level
 
     def _level(self, objects: list[Any]) -> None:
         """Take the objects of one level apart; what they hold is the level below."""
@@ -243,7 +291,9 @@ class Walk:
     def _unseen(self, values: list[Any]) -> list[Any]:
         """Those that were not met yet, each once."""
         seen = self._seen
-        new = {id(value): value for value in values if id(value) not in seen}
+        new = dict(zip(map(id, values), values, strict=True))
+        if not seen.isdisjoint(new):
+            new = {key: value for key, value in new.items() if key not in seen}
         seen.update(new)
         return list(new.values())
 
@@ -349,19 +399,34 @@ class Walk:
             self._containers(_TAG_OF_SEQUENCE[kind], values, children)
             self._below += children if kind in (list, tuple) else chain.from_iterable(map(in_order, values))
         elif self._is_bulk(kind):
-            column = self._column(INSTANCES, kind)
-            column.values = [kind]
-            attributes = list(map(_dict_of(kind), values))
-            column.children += attributes
-            column.objects += values
+            if kind not in self._attributes:
+                self._attributes[kind] = _dict_of(kind)
+                self._column(INSTANCES, kind).values = [kind]
             self._below.append(kind)
-            self._below += attributes
+            self._below += self._instances(kind, values)
         else:
             for value in values:
                 name, parts = self._described(value)
                 self._other(name, value, parts)
 
+    def _instances(self, kind: type, values: list[Any]) -> list[dict[str, Any]]:
+        """Take instances of a class that has a column; returns their attributes."""
+        column = self._columns[INSTANCES, kind]
+        attributes = list(map(self._attributes[kind], values))
+        column.children += attributes
+        column.objects += values
+        return attributes
+
+    def _contain(self, tag: int, value: Any, children: list[Any]) -> Column:
+        """Take one container, with what it holds."""
+        column = self._column(tag)
+        column.objects.append(value)
+        column.sizes.append(len(children))
+        column.children += children
+        return column
+
     def _containers(self, tag: int, values: list[Any], children: list[Any]) -> Column:
+        """Take containers of one type, with all that they hold."""
         column = self._column(tag)
         sizes = list(map(len, values))
         if sum(sizes) != len(children):
@@ -373,7 +438,7 @@ class Walk:
 
     def _is_bulk(self, kind: type) -> bool:
         """Do its instances hold nothing but a dict?"""
-        return (INSTANCES, kind) in self._columns or (
+        return kind in self._attributes or (
             classes.is_made_class(kind)
             and classes.instance_kind(kind, self._world) == "instance"
             and classes.base_of(kind) is classes.BASES[object]
