@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
@@ -97,8 +98,14 @@ class Answers:
         """The answer under a key, if there is one, once the step is open."""
         return self._known.get(key)
 
-    async def once(self, key: Key, ask: Ask) -> Entry:
-        """The answer under a key; asked for if there is none, and committed before anybody gets it."""
+    async def once(self, key: Key, ask: Ask, *, prompt: str = "") -> Entry:
+        """The answer under a key; asked for if there is none, and committed before anybody gets it.
+
+        Args:
+            key: The key.
+            ask: Asks for it.
+            prompt: What is asked, for who looks on meanwhile (`children_in`).
+        """
         if self._session is not None:
             await self.open()
         found = self._known.get(key)
@@ -107,7 +114,7 @@ class Answers:
         asking = self._asking.get(key)
         if asking is not None:  # since an earlier attempt at the cell
             return await asking.joined()
-        asking = self._asking[key] = _Asking()
+        asking = self._asking[key] = _Asking(prompt)
         try:
             entry = await self._ask(key, ask)
         except BaseException as error:
@@ -129,6 +136,14 @@ class Answers:
     def asked_in(self, place: Place) -> int:
         """How many things a cell has asked for that are not answered yet."""
         return sum(key.path == place.path and key.cell == place.cell for key in self._asking)
+
+    def children_in(self, place: Place) -> list[tuple[Key, float, str]]:
+        """The children that a cell has asked for and that are at work: key, since when, and what they were asked."""
+        return [
+            (key, asking.started_at, asking.prompt)
+            for key, asking in self._asking.items()
+            if key.kind == "rlm_query" and key.path == place.path and key.cell == place.cell
+        ]
 
     def leave(self, tasks: Collection[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
         """An attempt at a cell is given up, and another one will be made: what its tasks ask for is asked to the end.
@@ -178,10 +193,12 @@ class Answers:
 class _Asking:
     """Something that is being asked for, by the task that makes this. Others may join it."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompt: str) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.task = task
+        self.prompt = prompt
+        self.started_at = time.time()
         self.is_left = False
         """Whether the task ends with it, and others get the answer."""
         self._joined: asyncio.Future[Entry] | None = None

@@ -30,6 +30,12 @@ TELL_EVERY_S = 1.0
 MAX_TOLD_CHARS = 20_000
 """Characters of a cell's stdout that the journal keeps."""
 
+MAX_TOLD_CHILDREN = 100
+"""Children at work that the journal is told of while a cell runs."""
+
+MAX_TOLD_PROMPT_CHARS = 1000
+"""Characters of what each of them was asked; the whole is told with its answer."""
+
 CALLS_AT_ONCE = 8
 """Calls of a cell that are taken before those that were taken begin: the first requests do not wait for the last."""
 
@@ -54,12 +60,16 @@ class Cells:
     """Makes what answers the calls of a cell."""
 
     async def approved(self, tree: Tree, place: Place) -> CellsDecision:
-        """The cells to be run: what a person makes of them, where the settings want one to."""
-        if not self.settings.approve_cells:
+        """The cells to be run: what a person makes of them, where the settings want one to.
+
+        Or wanted: who resumes a run may have left its settings out, and a rejected cell must not run for that.
+        """
+        request_id = f"cells-{digest(place.path, place.cell, *self.codes)[:16]}"
+        if not (self.settings.approve_cells or tree.desk.has_asked(request_id)):
             return CellsDecision(tuple(self.codes))
         decision = await tree.ask_person(
             {
-                "id": f"cells-{digest(place.path, place.cell, *self.codes)[:16]}",
+                "id": request_id,
                 "kind": "approve_cells",
                 "text": prompts.approve_cells(len(self.codes), self.iteration),
                 "cells": list(self.codes),
@@ -159,8 +169,7 @@ class _Running:
         self._place = place
         self._key = key
         self._started_at = started_at
-        self._told: int | None = None
-        self._padding = ""
+        self._told: dict[str, Any] | None = None
         self._wait()
 
     def stop(self) -> None:
@@ -171,12 +180,16 @@ class _Running:
         self._timer = asyncio.get_running_loop().call_later(TELL_EVERY_S, self._tell)
 
     def _tell(self) -> None:
-        asked = self._answers.asked_in(self._place)
-        if asked != self._told:
-            self._told = asked
-            self._padding = "" if self._padding else " "  # another size: who follows a run looks at how large it is
-            entry = Entry(json.dumps({"asked": asked}) + self._padding, started_at=self._started_at)
-            self._answers.record_later(self._key, entry)
+        children = self._answers.children_in(self._place)[:MAX_TOLD_CHILDREN]
+        told = {
+            "asked": self._answers.asked_in(self._place),
+            "children": [
+                [key.digest, key.occurrence, began, prompt[:MAX_TOLD_PROMPT_CHARS]] for key, began, prompt in children
+            ],
+        }
+        if told != self._told:
+            self._told = told
+            self._answers.record_later(self._key, Entry(json.dumps(told), started_at=self._started_at))
         self._wait()
 
 

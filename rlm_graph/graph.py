@@ -21,7 +21,7 @@ from typing import Any, Self, cast
 
 from langchain_core.caches import BaseCache as LLMCache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import HumanMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.runnables.graph import Graph
 from langgraph.cache.base import BaseCache
@@ -52,6 +52,8 @@ from rlm_graph.repl.executor import ExecutorFactory
 from rlm_graph.repl.pool import ReplPool, Scope
 from rlm_graph.repl.process import ProcessExecutors
 from rlm_graph.response import Form, with_instance
+from rlm_graph.safe_point import Brake
+from rlm_graph.served_config import form_of
 from rlm_graph.state import RLMInput, RLMOutput, RLMState
 from rlm_graph.steps import BEGUN_AS_KEY, PATH_KEY, SCOPE_KEY, TREE_KEY, Steps, current_step, with_configurable
 from rlm_graph.sub_calls import NoChildAnswer, SubCallRefused
@@ -109,8 +111,8 @@ def create_rlm(
             that was killed goes on: `invoke(None, config)`.
         store: LangGraph's long-term store, handed through.
         cache: LangGraph's cache of nodes, handed through.
-        context_store: Where contexts are kept. Left out: the user's data folder with a checkpointer, which may
-            come back to them; else a temporary folder that ends with this process.
+        context_store: Where contexts are kept. Left out: the user's data folder with a checkpointer or
+            `context_roots`, for one may come back to them; else a temporary folder that ends with this process.
         context_roots: Makes the graph one for remote callers, who may have as a context what they send, what they have
             uploaded (`{"handle": ...}`), and what lies below these roots (`{"uri": ...}`); `ContextRoots()` for none.
             Left out: whoever calls is this program's own code.
@@ -127,18 +129,25 @@ def create_rlm(
     Raises:
         UnknownModelError: a model name is not known.
         MissingKeyError: a model's provider wants an API key and none is set.
-        ConfigError: a setting, a tool, the name of a sub-model or the response format is not allowed.
+        ConfigError: a setting, a profile, a tool, the name of a sub-model or the response format is not allowed.
     """
     if config is not None and not isinstance(config, RLMConfig):
         raise ConfigError(f"config: {config!r} is not allowed: must be an RLMConfig")
+    if profile is not None and not isinstance(profile, Profile):
+        raise ConfigError(
+            f"profile: {profile!r} is not allowed: must be a Profile; load_profile(path) reads one, and one of ours is "
+            f"named in the settings: RLMConfig(profile='small')"
+        )
     root = resolve_model(model)
     offered = {name: resolve_model(given) for name, given in (offered_models or {}).items()}
     models = SubModels(root if sub_model is None else resolve_model(sub_model), root, sub_models, prices or {}, offered)
-    contexts = context_store or (process_store() if checkpointer is None else home_store())
+    comes_back = checkpointer is not None or context_roots is not None  # a server brings its checkpointer later
+    contexts = context_store or (home_store() if comes_back else process_store())
     kept = journal if isinstance(journal, Journal) else Journal(journal or _journal_beside(contexts))
+    own = config or RLMConfig()
     parts = Parts(
         models=models,
-        config=config or RLMConfig(),
+        config=own,
         profile=profile,
         repls=ReplPool(executors or ProcessExecutors(), contexts),
         steps=Steps(journal=kept, cache=llm_cache or JournalCache(kept)),
@@ -147,14 +156,23 @@ def create_rlm(
         form=None if response_format is None else Form(response_format),
     )
     gate = None if context_roots is None else ContextGate(contexts, context_roots)
-    return _wire(parts, depth=1, name=name, gate=gate, checkpointer=checkpointer, store=store, cache=cache)
+    settings, kept_by = form_of(own, offered), {"checkpointer": checkpointer, "store": store, "cache": cache}
+    return _wire(parts, settings, depth=1, name=name, gate=gate, **kept_by)
 
 
-def _wire(parts: Parts, *, depth: int, name: str, gate: ContextGate | None = None, **compile_options: Any) -> RLMGraph:
+def _wire(
+    parts: Parts,
+    settings: type[RLMConfig],
+    *,
+    depth: int,
+    name: str,
+    gate: ContextGate | None = None,
+    **compile_options: Any,
+) -> RLMGraph:
     """The graph of a level of the tree of calls; 1 is the run itself."""
     child = Child(parts, depth + 1) if depth < MAX_RECURSION_DEPTH else None
     nodes = Nodes(parts, depth=depth, ask_child=child)
-    graph = StateGraph(RLMState, type(parts.config), input_schema=RLMInput, output_schema=RLMOutput)
+    graph = StateGraph(RLMState, settings, input_schema=RLMInput, output_schema=RLMOutput)
     graph.add_node("init_repl", Node(nodes.init_repl, depth=depth))
     graph.add_node("generate_code", Node(nodes.generate_code, depth=depth))
     graph.add_node("execute_repl", Node(nodes.execute_repl, depth=depth))
@@ -170,7 +188,15 @@ def _wire(parts: Parts, *, depth: int, name: str, gate: ContextGate | None = Non
 
     compiled = graph.compile(name=name, **compile_options)
     drawn = child if depth < parts.config.max_recursion_depth else None
-    return RLMGraph(repls=nodes.repls, journal=nodes.journal, gate=gate, form=nodes.form, child=drawn, **vars(compiled))
+    return RLMGraph(
+        repls=nodes.repls,
+        journal=nodes.journal,
+        brake=nodes.brake,
+        gate=gate,
+        form=nodes.form,
+        child=drawn,
+        **vars(compiled),
+    )
 
 
 class Child:
@@ -186,7 +212,8 @@ class Child:
     @cached_property
     def graph(self) -> RLMGraph:
         """The graph that is run."""
-        return _wire(self._parts, depth=self._depth, name=f"rlm_query_{self._depth}", checkpointer=False)
+        parts = self._parts
+        return _wire(parts, type(parts.config), depth=self._depth, name=f"rlm_query_{self._depth}", checkpointer=False)
 
     async def __call__(self, prompt: str, context: Any, key: Key, tree: Tree, config: RunnableConfig) -> str:
         """Ask; what the cell handed over is data, also where it looks like a reference to somebody's context."""
@@ -198,7 +225,7 @@ class Child:
         except (ConfigError, ContextError) as error:  # an empty question or context: the code can mend that
             raise SubCallRefused("value", str(error)) from error
         if result["answer"] is None:
-            raise NoChildAnswer(prompts.no_child_answer(prompt))
+            raise NoChildAnswer(prompts.no_child_answer(prompt, tree.ledger.exhausted))
         return str(result["answer"])
 
 
@@ -255,6 +282,7 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         *,
         repls: ReplPool,
         journal: Journal,
+        brake: Brake,
         gate: ContextGate | None = None,
         form: Form | None = None,
         child: Child | None = None,
@@ -263,6 +291,7 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
         super().__init__(**compiled)
         self.repls = repls
         self.journal = journal
+        self.brake = brake  # for a server, which ends while runs go on
         self.gate = gate  # for what remote callers send; None where the callers are this program's own code
         self.child = child  # to be drawn; None where the graph's own settings have no children
         self.form = form  # of the answer; the state has it as plain values, what is streamed has instances of it
@@ -406,10 +435,26 @@ class RLMGraph(CompiledStateGraph[RLMState, RLMConfig, RLMInput, RLMOutput]):
             messages = convert_to_messages([HumanMessage(said)] if isinstance(said, str) else said)
             prepared["messages"] = messages
             if not prepared.get("query"):
-                prepared["query"] = next((str(m.text) for m in reversed(messages) if m.type == "human"), "")
+                prepared["query"] = _question(messages)
         elif prepared.get("query"):
-            prepared["messages"] = [HumanMessage(str(prepared["query"]), id=str(uuid.uuid4()))]
+            prepared["messages"] = [HumanMessage(prompts.sendable(str(prepared["query"])), id=str(uuid.uuid4()))]
+        if isinstance(prepared.get("query"), str):  # it may quote a text with lone surrogates
+            prepared["query"] = prompts.sendable(prepared["query"])
         return prepared
+
+
+def _question(messages: Sequence[BaseMessage]) -> str:
+    """The text of the last human message, which is the question."""
+    asked = next((message for message in reversed(messages) if message.type == "human"), None)
+    if asked is None:
+        return ""
+    for part in asked.content if isinstance(asked.content, list) else ():
+        kind = "text" if isinstance(part, str) else part.get("type")
+        if kind != "text":  # read past, it would be a question about what nobody has seen
+            raise ConfigError(
+                f"messages: a part of the type {kind!r} is not allowed: must be text; give what a file says as context"
+            )
+    return str(asked.text)
 
 
 async def _note_failure(scope: Scope, error: Exception) -> None:

@@ -124,6 +124,15 @@ class Desk:
             else:
                 self._error = None
 
+    def has_asked(self, request_id: str) -> bool:
+        """Whether an earlier attempt at the step has put a request to a person."""
+        rounds = 0
+        while (asked := self._answers.find(_round_key(rounds))) is not None:
+            if any(request["id"] == request_id for request in json.loads(asked.value)["rlm_requests"]):
+                return True
+            rounds += 1
+        return False
+
     async def decision(self, request: Request) -> Decision | None:
         """What was decided of a request; None: it waits now, and the step is to be stopped.
 

@@ -72,6 +72,7 @@ class Nodes:
     def __init__(self, parts: Parts, *, depth: int, ask_child: AskChild | None) -> None:
         self.repls = parts.repls
         self.journal = parts.steps.journal
+        self.brake = parts.steps.brake
         self._parts = parts
         self._depth = depth
         self._ask_child = ask_child  # runs a child RLM; None at the last level
@@ -85,8 +86,9 @@ class Nodes:
             at for at, message in enumerate(messages) if message.type == "human" and role(message) != "observation"
         ]
         query = state.get("query") or (str(messages[asked[-1]].text) if asked else "")
-        if not query.strip():
-            raise ConfigError("query: '' is not allowed: must be a question (or give `messages` with a human message)")
+        if not isinstance(query, str) or not query.strip():
+            given = repr(query)[:100]
+            raise ConfigError(f"query: {given} is not allowed: must be a question (or `messages` with a human message)")
         context = await self._context(state.get("context"), query)
         session = await self._parts.steps.session(config, settings)
         if session is not None:

@@ -2,15 +2,18 @@
 
     create_rlm(..., config=ServedConfig(), offered_models={"small": "openai:gpt-4.1-mini"})
 
-Studio draws a form of it. `langgraph_nodes` says at which node a field is edited, and `langgraph_type` that it is a
-prompt.
+Studio draws a form of them. `langgraph_nodes` says at which node a field is edited, `langgraph_type` that it is a
+prompt, and `__template_metadata__` that it is a model.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
 from rlm_graph.config import RLMConfig
 
@@ -26,6 +29,9 @@ _NODES = {
     ),
     "truncate_observation": ("metadata_prefix_chars", "max_errors_in_a_row"),
 }
+
+_MODEL: Final[JsonDict] = {"__template_metadata__": {"kind": "llm"}}
+"""Marks a field as a model, as the templates of Studio do."""
 
 
 def _at_nodes(schema: dict[str, Any]) -> None:
@@ -49,4 +55,28 @@ class ServedConfig(RLMConfig):
     """What the root model is told beside its own prompt: about the domain, the language, the form of answers."""
 
 
-__all__ = ["ServedConfig"]
+def form_of(config: RLMConfig, offered: Iterable[str] = ()) -> type[RLMConfig]:
+    """The type that a run's settings are read with, as a form shows it.
+
+    Its defaults are the graph's own settings, since a form sends back what it has shown: a limit that it showed as
+    absent would be lifted by whoever saves it.
+
+    Args:
+        config: The graph's own settings.
+        offered: Names of the models that a `ServedConfig` lets callers choose.
+    """
+    kind, models = type(config), tuple(offered) if isinstance(config, ServedConfig) else ()
+    fields: dict[str, Any] = {
+        name: (field.annotation, FieldInfo.merge_field_infos(field, default=getattr(config, name)))
+        for name, field in kind.model_fields.items()
+        if getattr(config, name) != field.default
+    }
+    if models:
+        choice: Any = Literal[("", *models)]
+        for name in ("root_model", "sub_model"):
+            told = kind.model_fields[name].description
+            fields[name] = (choice, Field(getattr(config, name), description=told, json_schema_extra=_MODEL))
+    return create_model(kind.__name__, __base__=kind, __module__=kind.__module__, **fields) if fields else kind
+
+
+__all__ = ["ServedConfig", "form_of"]

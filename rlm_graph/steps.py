@@ -24,7 +24,7 @@ from rlm_graph.config import RLMConfig
 from rlm_graph.errors import ConfigError
 from rlm_graph.human import Desk
 from rlm_graph.ledger import Budgets, Ledger
-from rlm_graph.safe_point import SafePoint
+from rlm_graph.safe_point import Brake, SafePoint
 from rlm_graph.state import RLMState
 from rlm_graph.tree import AnswerCache, Tree
 
@@ -119,6 +119,7 @@ class Steps:
         cache: BaseCache,
     ) -> None:
         self.journal = journal
+        self.brake = Brake()
         self._cache = cache
 
     async def carry_out(
@@ -150,7 +151,7 @@ class Steps:
             ledger=ledger,
             answers=answers,
             desk=desk,
-            safe_point=SafePoint(_drain_reason(), lambda: answers.is_committing),
+            safe_point=SafePoint(self.brake, _drain_reason(), lambda: answers.is_committing),
             slots=asyncio.Semaphore(settings.max_concurrency),
             cache=self._answer_cache(settings, step.run or ""),
             approved_usd=max(state.get("approved_usd", 0.0), settings.approve_above_usd),

@@ -267,7 +267,7 @@ class SubCalls:
             )
         key = self._place.key("rlm_query", digest(prompt, json.dumps(context)))
         handed = prompt if context is None else context
-        entry = await self._tree.answers.once(key, lambda: self._child(prompt, handed, key))
+        entry = await self._tree.answers.once(key, lambda: self._child(prompt, handed, key), prompt=prompt)
         if entry.failed is not None:
             raise ModelError(entry.value)
         return entry.value

@@ -40,26 +40,29 @@ async def session(client: Any) -> dict[str, Any]:
     seen["graph"] = await client.assistants.get_graph(assistant["assistant_id"], xray=True)
     seen["schemas"] = await client.assistants.get_schemas(assistant["assistant_id"])
 
-    thread = (await client.threads.create())["thread_id"]
-    modes = ["values", "updates", "custom", "messages-tuple"]
-    first = {"query": "How long is it?", "context": TEXT}
-    stream = client.runs.stream(thread, "rlm", input=first, stream_mode=modes)
-    seen["chunks"] = [[chunk.event, chunk.data] async for chunk in stream]
-    seen["state"] = await client.threads.get_state(thread)
-    seen["history"] = await client.threads.get_history(thread, limit=100)
-
     async def ask(name: str, given: dict[str, Any], thread: str | None = None, **settings: Any) -> None:
         # In the SDK's words, `context` is the settings.
         seen[name] = await client.runs.wait(thread, "rlm", input=given, context=settings or None, raise_error=False)
 
+    async def converse() -> None:
+        thread = (await client.threads.create())["thread_id"]
+        modes = ["values", "updates", "custom", "messages-tuple"]
+        first = {"query": "How long is it?", "context": TEXT}
+        stream = client.runs.stream(thread, "rlm", input=first, stream_mode=modes)
+        seen["chunks"] = [[chunk.event, chunk.data] async for chunk in stream]
+        seen["state"] = await client.threads.get_state(thread)
+        seen["history"] = await client.threads.get_history(thread, limit=100)
+        await ask("second", {"messages": [{"type": "human", "content": "And twice that?"}]}, thread)
+
     await asyncio.gather(  # the server's queue looks for new runs once a second
-        ask("second", {"messages": [{"type": "human", "content": "And twice that?"}]}, thread),
+        converse(),
         ask("list", {"query": "How many?", "context": ["one", "two", "three"]}),
         ask("path", {"query": "What is it?", "context": SECRET}),
         ask("settings", {"query": "Can you stop?", "context": "abc"}, max_iterations=1),
         ask("stuck", {"query": "Are you stuck?", "context": "abc"}, sandbox_timeout=0.2),
         ask("bad setting", {"query": "Is it bad?", "context": "abc"}, max_iterations=0),
         ask("no question", {"context": "abc"}),
+        ask("no text", {"query": 5, "context": "abc"}),
         ask("empty context", {"query": "Is it empty?", "context": ""}),
     )
     return seen

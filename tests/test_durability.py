@@ -22,6 +22,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
+from langgraph.types import Command
 from scripts import code, echo, thread, turns
 from survivor import children
 
@@ -155,19 +156,25 @@ async def test_branches_run_at_once(make_rlm: MakeRLM) -> None:
 
 def test_two_at_once_cannot_carry_out_one_step(make_rlm: MakeRLM) -> None:
     """One does it, the other is told; nothing is asked twice."""
-    rlm = make_rlm(
-        turns(code("FINAL(llm_query('slow'))")),
-        lambda request: Reply(text="done", delay_s=1.0),
-        checkpointer=InMemorySaver(),
-    )
+    other_ended = threading.Event()
+
+    async def slow(_: Request) -> str:
+        while not other_ended.is_set():
+            await asyncio.sleep(0.02)
+        return "done"
+
+    rlm = make_rlm(turns(code("FINAL(llm_query('slow'))")), slow, checkpointer=InMemorySaver())
     config = thread()
 
     async def both() -> list[Any]:
         first = asyncio.create_task(rlm.ainvoke({"query": "q", "context": "c"}, config))
         while not asked(rlm):
             await asyncio.sleep(0.02)
-        second = asyncio.create_task(rlm.ainvoke(None, config))
-        return await asyncio.gather(first, second, return_exceptions=True)
+        try:
+            second = await asyncio.gather(rlm.ainvoke(None, config), return_exceptions=True)
+        finally:
+            other_ended.set()
+        return [await first, *second]
 
     first, second = asyncio.run(both())
     assert first["answer"] == "done"
@@ -207,6 +214,38 @@ def test_a_run_stops_at_a_safe_point_and_goes_on(make_rlm: MakeRLM, delay_s: flo
     assert rlm.invoke(None, config)["answer"] == str([f"re:{i}" for i in range(5)]).replace("'", '"')
     again = 1 if delay_s > 5 else 0
     assert asked(rlm) == Counter({"0": 1, "1": 1, "2": 1 + again, "3": 1, "4": 1})
+
+
+async def test_a_run_that_waits_for_a_person_stops_as_soon(make_rlm: MakeRLM) -> None:
+    """It waits without a limit for what is in flight before it asks, until it is to stop; the question is not lost."""
+    cell = """\
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(1) as pool:
+    slow = pool.submit(llm_query, "slow")
+    llm_query("fast")
+    who = ask_user("Who?")
+    FINAL([slow.result(), who])"""
+    delays_s = {"slow": [30.0, 0.0], "fast": [0.3]}
+    rlm = make_rlm(
+        turns(code(cell)),
+        lambda request: Reply(text=echo(request), delay_s=delays_s[request.text].pop(0)),
+        config=RLMConfig(ask_user=True),
+        checkpointer=InMemorySaver(),
+    )
+    config, control = thread(), RunControl()
+    run = asyncio.create_task(rlm.ainvoke({"query": "q", "context": "c"}, config, control=control))
+    while asked(rlm).total() < 2:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.8)  # the question has come as well
+    started = time.monotonic()
+    control.request_drain("SIGTERM")
+    with pytest.raises(GraphDrained, match="SIGTERM"):
+        await run
+    assert time.monotonic() - started < 5
+    waiting = await rlm.ainvoke(None, config)
+    assert [request["text"] for request in waiting["__interrupt__"][0].value["rlm_requests"]] == ["Who?"]
+    assert (await rlm.ainvoke(Command(resume="me"), config))["answer"] == '["re:slow", "me"]'
+    assert asked(rlm) == Counter({"slow": 2, "fast": 1})
 
 
 def test_samples_of_one_prompt_stay_apart(make_rlm: MakeRLM) -> None:

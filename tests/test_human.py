@@ -57,6 +57,15 @@ def test_a_cell_can_be_edited(make_rlm: MakeRLM) -> None:
     assert any("edited your code" in str(message.content) for message in result["messages"])
 
 
+def test_what_a_person_was_asked_is_theirs_to_decide(make_rlm: MakeRLM) -> None:
+    """Also where the run that brings the decision has left out the setting that made the cell wait."""
+    rlm = make_rlm([code("FINAL(llm_query('p'))"), code("FINAL('other')")], checkpointer=InMemorySaver())
+    config = thread()
+    rlm.invoke({"query": "q", "context": "c"}, config, context=RLMConfig(approve_cells=True))
+    result = rlm.invoke(Command(resume="reject"), config)
+    assert (result["answer"], asked(rlm, "sub")) == ("other", [])
+
+
 def test_a_cell_can_be_rejected(make_rlm: MakeRLM) -> None:
     """It does not run; the reason goes to the root model, and the run goes on."""
     rlm = make_rlm(

@@ -41,6 +41,9 @@ from rlm_graph.journal.writer import HEARTBEAT_S, SOON_S
 KEY = Key(path="", cell="cell 1", kind="llm_query", digest="d" * 64, occurrence=0)
 SCOPE = "5c09e"
 
+LATE_S = 5.0
+"""Seconds by which a busy machine may be late; nobody waits for them where it is not."""
+
 TEXTS = {
     "empty": "",
     "ASCII": "an answer",
@@ -151,10 +154,12 @@ async def test_what_is_recorded_later_comes_with_what_is_recorded_next(journal: 
 
 async def test_what_is_recorded_later_is_there_soon_and_when_the_session_ends(journal: Journal) -> None:
     """Nothing more need be recorded for that."""
-    session = await opened(journal)
+    session, started = await opened(journal), time.monotonic()
     session.record_later(SCOPE, CELL, Entry("cell"))
-    assert await told(journal) == {}
-    await asyncio.sleep(SOON_S + 0.3)
+    assert not await told(journal) or time.monotonic() - started > SOON_S
+    async with asyncio.timeout(SOON_S + LATE_S):
+        while not await told(journal):
+            await asyncio.sleep(0.02)
     assert await told(journal) == {CELL: Entry("cell")}
     session.record_later(SCOPE, replace(CELL, cell="cell 2"), Entry("next cell"))
     await session.close()
@@ -162,12 +167,15 @@ async def test_what_is_recorded_later_is_there_soon_and_when_the_session_ends(jo
 
 
 async def test_a_cell_that_ran_again_is_told_once(journal: Journal) -> None:
-    """As it ended last; and who carries out the step again is not bothered with it."""
+    """As it ended last; and who carries out the step again is not bothered with it. Who looks on sees the change."""
     session = await opened(journal)
-    for stdout in ("first time", "second time"):
+    seen = []
+    for stdout in ("time 1", "time 2"):
         session.record_later(SCOPE, CELL, Entry(stdout))
         await session.record(SCOPE, KEY, Entry("answer"))
-    assert await told(journal) == {CELL: Entry("second time"), KEY: Entry("answer")}
+        seen.append(await asyncio.to_thread(journal.run, "run"))
+    assert seen[0] != seen[1]
+    assert await told(journal) == {CELL: Entry("time 2"), KEY: Entry("answer")}
     assert await session.enter(SCOPE) == {KEY: Entry("answer")}
     await session.close()
 
@@ -511,7 +519,9 @@ async def test_heartbeats_are_sent(tmp_path: Path, postgres_url: str) -> None:
         return [journal.read(lambda connection: connection.scalar(latest)) for journal in journals]
 
     first = beats()
-    await asyncio.sleep(HEARTBEAT_S + 0.3)
+    async with asyncio.timeout(HEARTBEAT_S + LATE_S):
+        while any(after == before for before, after in zip(first, beats(), strict=True)):
+            await asyncio.sleep(0.05)
     for before, after in zip(first, beats(), strict=True):
         assert HEARTBEAT_S - 1 < after - before < HEARTBEAT_S + 1
     for session, journal in zip(held, journals, strict=True):
@@ -625,10 +635,13 @@ async def test_what_is_referred_to_later_is_there_soon_and_when_the_session_ends
     """And until then the run's contexts are told, whose snapshots must stay."""
     session = await journal.open_session("run")
     await session.refer("context", ["c"])
+    started = time.monotonic()
     session.refer_later("snapshot", ["s"])
-    assert journal.references("snapshot") == set()
+    assert not journal.references("snapshot") or time.monotonic() - started > SOON_S
     assert set(journal.unsettled()) == {"c"}
-    await asyncio.sleep(SOON_S + 0.3)
+    async with asyncio.timeout(SOON_S + LATE_S):
+        while not journal.references("snapshot"):
+            await asyncio.sleep(0.02)
     assert journal.references("snapshot") == {"s"}
     session.refer_later("snapshot", ["t"])
     await session.close()

@@ -192,6 +192,19 @@ def test_a_status_of_each_kind_is_shown() -> None:
     assert "The answer is an empty text." in render(story(answer=""))
 
 
+def test_a_reply_without_code_is_named_so_wherever_it_stands() -> None:
+    """It does not count: the first has the number of the one after it, others that of the one before."""
+    html = render(story(turn(1), turn(1, cell()), turn(2, cell()), turn(2), turn(3, cell())))
+    titles = re.findall(r'<h3 id="h-t\d"><a href="#t\d">(.*?)</a>', html)
+    assert titles == [
+        "Iteration 1, without code",
+        "Iteration 1",
+        "Iteration 2",
+        "Iteration 2, without code",
+        "Iteration 3",
+    ]
+
+
 def test_a_cell_that_runs_says_since_when_and_what_is_under_way() -> None:
     """As it last told; of a run that was cut off nothing is under way any more."""
     running = cell(ended=False, ended_at=None, elapsed_s=None, asked=1234)
@@ -204,12 +217,54 @@ def test_a_cell_that_runs_says_since_when_and_what_is_under_way() -> None:
     assert "under way" not in re.sub(r"<script.*?</script>", "", cut_off, flags=re.DOTALL)
 
 
+def test_what_has_not_ended_is_drawn_up_to_now(browser: Browser, tmp_path: Path) -> None:
+    """A cell, a child with its calls, the root model; of a run that was cut off, up to its end."""
+    inner = turn(1, cell("y = 2", calls=[call(3)], ended=False, ended_at=None, asked=2), observation="", ended_at=None)
+    child = call(2, kind="rlm_query", model=None, answer="", ended_at=None, child=(inner,))
+    running = cell("x = 1", calls=[call(0), child], ended=False, ended_at=None, elapsed_s=None, asked=4)
+    goes_on = story(turn(1, running, observation="", ended_at=None), status="running", answer=None, ended_at=None)
+    shown = opened(browser, written(goes_on, tmp_path))
+    expect(shown.locator(".status")).to_have_text("Running 5 sub-calls, 1 child under way")
+    assert shown.locator("#tree .row.call .num:last-child").all_inner_texts() == ["500 ms", "goes on", "500 ms"]
+    assert shown.locator("#timeline-lead").inner_text().startswith("3 sub-calls")
+    assert is_drawn(shown, place=0.9, top=41), "the cell's bar reaches up to now"
+    shown.goto(written(replace(goes_on, status="interrupted", ended_at=BEGAN + 4), tmp_path))
+    expect(shown.locator("#tree .row.call .num:last-child")).to_have_text(["500 ms", "was cut off", "500 ms"])
+    assert is_drawn(shown, place=0.9, top=41)
+    thinks = story(turn(1, cell()), status="running", answer=None, ended_at=None)
+    shown.goto(written(thinks, tmp_path))
+    since = datetime.fromtimestamp(BEGAN + 9).astimezone()
+    expect(shown.locator(".status")).to_have_text(f"Running the root model thinks since {since:%H:%M:%S}")
+    assert not is_drawn(shown, place=0.9, top=41)
+    assert is_drawn(shown, place=0.9, top=22), "the frame of the reply that is waited for"
+    assert not shown.problems  # type: ignore[attr-defined]
+
+
+def is_drawn(shown: Page, *, place: float, top: int) -> bool:
+    """Whether there is something in the timeline, that many pixels below its top."""
+    shown.wait_for_selector("html[data-ready]", state="attached")
+    script = """([place, top]) => {
+        const canvas = document.getElementById("timeline-canvas"), scale = window.devicePixelRatio;
+        return canvas.getContext("2d").getImageData(canvas.width * place, top * scale, 1, 1).data[3] > 0;
+    }"""
+    return bool(shown.evaluate(script, [place, top]))
+
+
 def test_commands_are_those_of_who_began_the_run() -> None:
     """The command line, with where its storage is; or a program."""
     stopped = story(turn(1), turn(2), status="stopped", answer=None)
     html = render(stopped, words=["--store", "a b"])
     assert "rlm-graph resume nightly --store &#39;a b&#39;" in html
     assert "rlm-graph fork nightly --at 1 --store &#39;a b&#39;" in html
+    html = render(
+        story(turn(1), turn(2), turn(3), status="out_of_budget")
+    )  # the third was the last question: no iteration
+    assert "rlm-graph fork nightly --at 2 --query ..." in html
+    codeless = story(
+        turn(1), turn(1, cell()), turn(2, cell()), turn(2), turn(3, cell())
+    )  # 1 and 2 have two replies each
+    forks = re.findall(r"Go another way from here</span><code>rlm-graph fork nightly --at (\d+)<", render(codeless))
+    assert forks == ["0", "0", "1", "2", "2"]
     html = render(replace(stopped, from_command_line=False))
     assert "rlm-graph resume" not in html
     assert "rlm.invoke(None, {&#34;configurable&#34;: {&#34;thread_id&#34;: &#39;nightly&#39;}})" in html
@@ -404,6 +459,21 @@ def test_children_are_a_tree(browser: Browser, tmp_path: Path) -> None:
     shown.keyboard.press("Enter")
     assert "y = llm_query('inside')" in shown.inner_text("#panel .child")
     assert shown.locator("#legend li").all_inner_texts() == ["large", "small", "code runs", "child"]
+
+
+def test_the_strip_is_as_dark_as_much_was_read(browser: Browser, tmp_path: Path) -> None:
+    """Where a column of it holds many documents of which few were read, it is pale, and not filled."""
+    documents = [Part(None, 100)] * 10_000
+    few = [call(at, slices=(Slice(10 * at, None, 0, 100),)) for at in range(500)]  # each 10th of the first half
+    all_others = call(999, slices=tuple(Slice(at, None, 0, 100) for at in range(5000, 10_000)))
+    shown = opened(browser, written(story(turn(1, cell(calls=[*few, all_others])), parts=tuple(documents)), tmp_path))
+    script = """() => [0, 1].map((half) => {
+        const canvas = document.getElementById("strip"), wide = Math.floor(canvas.width / 2) - 10;
+        const { data } = canvas.getContext("2d").getImageData(half * (wide + 15), canvas.height / 2, wide, 1);
+        return data.filter((_, at) => at % 4 === 0).reduce((sum, red) => sum + red, 0) / wide;
+    })"""
+    pale, dark = shown.evaluate(script)
+    assert pale > 180 > 150 > dark
 
 
 def test_light_and_dark_follow_the_system_until_somebody_chooses(browser: Browser, tmp_path: Path) -> None:

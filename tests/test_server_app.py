@@ -258,6 +258,7 @@ FIELD = b'--b\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + b"x" * 70_0
         (b"x", {"content-encoding": "gzip"}, 415, "Content-Encoding 'gzip'"),
         (b"\xff", {"content-type": "text/plain; charset=utf-8"}, 415, "not utf-8"),
         (b"x", {"content-type": "text/plain; charset=nonsense"}, 415, "no such encoding"),
+        (b"x", {"content-type": "text/plain; charset=zlib"}, 415, "no such encoding"),
         (b"x", {"content-type": "multipart/form-data"}, 400, "boundary"),
         (b"--b\r\nnonsense", {"content-type": "multipart/form-data; boundary=b"}, 400, "form"),
         (b"x" * ((1 << 20) + 1), {}, 413, "longer than 1 MB"),
@@ -395,6 +396,7 @@ def test_the_form_offers_models_instructions_and_the_operators_bounds(client: An
         assert all({"title", "description", "default", "type"} <= field.keys() for field in fields.values())
         assert fields["root_model"]["enum"] == ["", "openai:other"]
         assert fields["root_model"]["langgraph_nodes"] == ["generate_code"]
+        assert fields["root_model"]["__template_metadata__"] == {"kind": "llm"}
         assert fields["sub_model"]["langgraph_nodes"] == ["execute_repl"]
         assert fields["instructions"]["langgraph_type"] == "prompt"
         assert fields["max_recursion_depth"]["default"] == 2
@@ -488,10 +490,14 @@ def test_the_conversation_can_be_read(client: Any, models: ScriptedServer) -> No
 
 
 def test_a_chat_needs_messages_only(client: Any) -> None:
-    """The conversation is the context, unless there is one."""
+    """What is asked first is the context, unless there is one; a file, which nobody would read, is refused."""
     thread = new_thread(client)
-    given = {"messages": [{"role": "user", "content": "What is in it?"}], "context": ""}
+    given: dict[str, Any] = {"messages": [{"role": "user", "content": "What is in it?"}], "context": ""}
     assert client.runs.wait(thread, "rlm", input=given)["messages"][-1]["content"] == "What is in it?"
+    parts = [{"type": "text", "text": "What is in it?"}, {"type": "file", "mime_type": "text/plain", "data": "eA=="}]
+    given["messages"][0]["content"] = parts
+    refused = client.runs.wait(None, "rlm", input=given, raise_error=False)["__error__"]
+    assert "'file' is not allowed: must be text" in refused["message"]
 
 
 def test_code_waits_for_a_person_who_edits_it(client: Any) -> None:

@@ -7,9 +7,11 @@ written when it is killed is lost to it; from there on, the journal has what was
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,18 +110,22 @@ def wait_until_written(folder: Path, since: float) -> None:
 
 
 def test_a_run_survives_stop_and_kill_of_its_server(server: AgentServer, models: Models, tmp_path: Path) -> None:
-    """After a stop, which cancels its runs, the caller lets it go on; after a kill the server itself goes on."""
-    with server.client() as client:
-        thread, _ = begin(client, "one")
+    """After a stop, as after a kill, the server itself goes on; what was in flight when it was stopped comes back."""
+    with server.client() as client, ThreadPoolExecutor() as waiting:
+        thread, run = begin(client, "one")
+        waiting.submit(client.runs.join, thread, run)  # a caller who waits does not keep it from stopping
         models.wait_for("third of one")
-    server.stop()
-    assert models.let_go() == ["root 2", "first of one", "second of one", "third of one"]
+        stopped_at = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(2)
+        assert models.let_go() == ["root 2", "first of one", "second of one", "third of one"]
+        server.process.wait()
+        assert time.monotonic() - stopped_at < 5
 
     server.start()  # and the ten seconds begin
     with server.client() as client:
-        assert client.threads.get_state(thread)["next"] == ["execute_repl"]
-        assert client.runs.wait(thread, "rlm", input=None)["answer"] == "first | second | third"
-        assert models.asked == ["third of one"]  # it was in flight
+        assert client.runs.join(thread, run)["answer"] == "first | second | third"
+        assert models.asked == []
 
         models.hold()
         thread, run = begin(client, "two")

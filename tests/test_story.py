@@ -340,6 +340,17 @@ def test_cells_that_fail_are_told_with_their_error(make_rlm: Callable[..., Any])
 # Runs that have not ended, and what is missing. -----------------------------------------------------------------------
 
 
+def test_an_answer_that_is_refused_is_told_with_its_reason(make_rlm: Callable[..., Any]) -> None:
+    """Beside the cell that submitted it, which ran to its end."""
+    whole = {"title": "Count", "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    rlm = make_rlm([code("FINAL('x')"), code("FINAL({'n': 1})")], checkpointer=InMemorySaver(), response_format=whole)
+    rlm.invoke({"query": "?", "context": "abc"}, THREAD)
+    first, second = [turn.cells[0] for turn in read_story(rlm, "t").turns]
+    assert first.ended
+    assert (first.error or "").startswith("The answer is not accepted.\nIt does not fit the JSON Schema:")
+    assert second.error is None
+
+
 def test_a_run_is_told_while_it_goes_on(make_rlm: Callable[..., Any]) -> None:
     """With the sub-calls that are answered, in the middle of a cell."""
     goes_on = threading.Event()
@@ -375,6 +386,49 @@ def test_a_run_is_told_while_it_goes_on(make_rlm: Callable[..., Any]) -> None:
     assert story.totals.requests == 2
     assert story.models["sub"]["requests"] == 1
     assert read_story(rlm, "t").status == "complete"
+
+
+def test_children_are_told_while_they_work(make_rlm: Callable[..., Any]) -> None:
+    """With their own turns and calls, and those of grandchildren, before any of them has answered."""
+    goes_on = threading.Event()
+    child = turns(code("a = llm_query('quick')"), code("FINAL(rlm_query('Deepest', context='z'))"))
+
+    async def sub(request: Request) -> Reply | str:
+        if request.system:
+            is_deepest = "Deepest" in request.messages[1]["content"]
+            return code("FINAL(llm_query('slow'))") if is_deepest else child(request)
+        while request.text == "slow" and not goes_on.is_set():
+            await asyncio.sleep(0.02)
+        return f"answer to {request.text}"
+
+    config = RLMConfig(max_recursion_depth=3)
+    root = [code("FINAL(rlm_query('Look deeper', context=['x', 'y']))")]
+    rlm = make_rlm(root, sub, checkpointer=InMemorySaver(), config=config)
+    running = threading.Thread(target=rlm.invoke, args=({"query": "?", "context": "abc"}, THREAD))
+    running.start()
+    try:
+        until = time.monotonic() + 20
+        told: list[Any] = []
+        while len(told) < 3 or not told[-1].child or not told[-1].child[0].cells[0].asked:
+            assert time.monotonic() < until, told
+            time.sleep(0.05)
+            told = [] if rlm.journal.run("t") is None else [call for _, call in read_story(rlm, "t").calls()]
+    finally:
+        goes_on.set()
+        running.join()
+    look, quick, deepest = told
+    assert [(call.kind, call.prompt) for call in (look, deepest)] == [
+        ("rlm_query", "Look deeper"),
+        ("rlm_query", "Deepest"),
+    ]
+    assert (look.answer, look.ended_at, deepest.ended_at) == ("", None, None)
+    assert (look.requests, deepest.requests) == (4, 1)
+    assert (quick.prompt, quick.answer) == ("quick", "answer to quick")
+    assert [[cell.ended for cell in turn.cells] for turn in look.child] == [[True], [False]]
+    assert [cell.asked for cell in look.child[1].cells] == [1]
+    ended = [call for _, call in read_story(rlm, "t").calls()]
+    assert [call.id for call in ended][:3] == [call.id for call in told]
+    assert ended[0].answer == "answer to slow"
 
 
 def test_a_run_that_failed_is_told_up_to_there(make_rlm: Callable[..., Any]) -> None:

@@ -16,6 +16,9 @@ import pytest
 from langgraph_sdk import get_sync_client
 from langgraph_sdk.errors import APIStatusError
 
+from rlm_graph import create_rlm
+from rlm_graph.context import home_store
+from rlm_graph.context.roots import ContextRoots
 from rlm_graph.served_config import ServedConfig
 from rlm_graph.testing import Request, ScriptedServer
 from tests.agent_server import AgentServer, surroundings
@@ -132,6 +135,18 @@ def test_every_setting_is_shown_with_its_description_and_default(session: dict[s
     assert all(field["description"] and field["title"] for field in shown.values())
 
 
+def test_a_graph_of_ones_own_shows_its_own_settings_and_models(server: ScriptedServer) -> None:
+    """A form sends back what it has shown, so a limit must not be shown as none. What callers send outlives it."""
+    own = ServedConfig(max_usd=2.0, root_model="small")
+    offered = {"small": server.chat_model("sub")}
+    with create_rlm(server.chat_model("root"), config=own, offered_models=offered, context_roots=ContextRoots()) as rlm:
+        fields = rlm.get_context_jsonschema()["properties"]
+        assert {name: field["default"] for name, field in fields.items()} == own.model_dump()
+        assert fields["root_model"]["enum"] == fields["sub_model"]["enum"] == ["", "small"]
+        assert fields["max_usd"]["description"] == ServedConfig.model_fields["max_usd"].description
+        assert rlm.repls.store.root == home_store().root
+
+
 def test_a_run_streams_in_every_mode(session: dict[str, Any]) -> None:
     """Values, each node's update, our events, and the root model's tokens as they come."""
     assert chunks(session, "values")[-1]["answer"] == "2012 characters"
@@ -210,7 +225,8 @@ def test_a_run_takes_settings(session: dict[str, Any]) -> None:
     ("name", "error", "words"),
     [
         ("bad setting", "ConfigError", "max_iterations: 0 is not allowed: must be a whole number from 1 to 10000"),
-        ("no question", "ConfigError", "must be a question"),
+        ("no question", "ConfigError", "query: '' is not allowed: must be a question"),
+        ("no text", "ConfigError", "query: 5 is not allowed: must be a question"),
         ("empty context", "ContextEmptyError", "empty"),
     ],
 )

@@ -16,6 +16,9 @@ GRAPHS = {
         ),
     }
 }
+STREAMS_END_S = 1
+"""Whole seconds that callers who wait for a run keep the server from ending; its runs are stopped after that."""
+
 HTTP = {"app": "rlm_graph.server.app:app", "enable_custom_route_auth": True}
 
 
@@ -59,6 +62,7 @@ def serve(*, host: str, port: int, browser: bool, jobs: int) -> int:
         n_jobs_per_worker=jobs,
         open_browser=browser,
         reload=False,
+        timeout_graceful_shutdown=STREAMS_END_S,
     )
     return 0
 

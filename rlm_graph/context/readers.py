@@ -49,6 +49,7 @@ _MARKS = [  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 ]
+_OF_NO_FILE = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 # Bytes that no text has, except a few by accident. Tabs, line feeds, backspaces (man pages) and escapes (colours) are.
 _CONTROLS = bytes(set(range(0x20)) - set(b"\b\t\n\v\f\r\x1b")) + b"\x7f"
 _ASCII = bytes(range(128))
@@ -130,7 +131,7 @@ def _read_text(source: Source, writer: ContextWriter, head: bytes) -> dict[str, 
     if source.encoding is None and mark not in {"utf-16", "utf-32"} and _is_binary(head):
         raise Unreadable("binary")
     try:
-        if codecs.lookup(encoding).name in {"utf-8", "utf-8-sig"}:
+        if _looked_up(encoding) in {"utf-8", "utf-8-sig"}:
             _pass_utf8(source, writer, skip=len(codecs.BOM_UTF8) if mark == "utf-8-sig" else 0)
         else:
             _decode(source, writer, codecs.getincrementaldecoder(encoding)())
@@ -145,6 +146,19 @@ def _read_text(source: Source, writer: ContextWriter, head: bytes) -> dict[str, 
         encoding = "cp1252"
         _decode(source, writer, _Windows1252())
     return source.metadata if encoding == "utf-8" else source.metadata | {"encoding": encoding}
+
+
+def _looked_up(encoding: str) -> str:
+    """The one name of an encoding that files have.
+
+    Raises:
+        LookupError: Python knows none, or one for something else: "zlib" unpacks, "punycode" takes quadratic time.
+    """
+    name = codecs.lookup(encoding).name
+    if name in _OF_NO_FILE:
+        raise LookupError(name)
+    "a".encode(name)  # refuses those that are not of text
+    return name
 
 
 def _pass_utf8(source: Source, writer: ContextWriter, skip: int) -> None:

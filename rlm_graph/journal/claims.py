@@ -70,8 +70,13 @@ def ensure_run(connection: sa.Connection, run: str, now: float) -> bool:
     empty = dict.fromkeys((column.name for column in runs.columns), None)
     is_new = connection.execute(_INSERT_RUN, {**empty, "run": run, "created_at": now, "updated_at": now}).rowcount
     if not is_new:
-        connection.execute(sa.update(runs).where(runs.c.run == run).values(updated_at=now))
+        touch(connection, [run], now)
     return bool(is_new)
+
+
+def touch(connection: sa.Connection, names: Collection[str], now: float) -> None:
+    """Note that something happens in runs."""
+    connection.execute(sa.update(runs).where(runs.c.run.in_(names)).values(updated_at=now))
 
 
 def claim(connection: sa.Connection, asked: Sequence[tuple[str, str]]) -> list[RunBusyError | None]:

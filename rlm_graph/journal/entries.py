@@ -92,7 +92,8 @@ def record(connection: sa.Connection, recordings: Sequence[Packed]) -> list[Entr
     kept = [packed for packed in asked if packed.claim not in lost]
     all_new = not kept or connection.execute(_INSERT, [packed.row for packed in kept]).rowcount == len(kept)
     mine = [packed for packed in told if holders.get(packed.recording.scope) in (packed.claim[0], None)]
-    if mine:
+    if mine:  # in the place of another, perhaps: neither number nor size of the entries would tell who follows the run
+        claims.touch(connection, {packed.recording.run for packed in mine}, claims.clock(connection))
         connection.execute(_REPLACE, [packed.row for packed in mine])
     there = {
         (packed.recording.scope, packed.recording.key): replace(packed.recording.entry, prompt="")

@@ -42,7 +42,7 @@ class Run:
     """Seconds since 1970."""
 
     updated_at: float
-    """When something was last noted, or somebody began to carry it out; seconds since 1970."""
+    """When something was last noted, a cell ended or ran on, or somebody began to carry it out; seconds since 1970."""
 
     question: str | None
     """Its beginning, at most 200 characters."""

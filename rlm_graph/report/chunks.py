@@ -1,14 +1,15 @@
 """Sub-calls as columns of JSON, turn by turn, for the script of the page.
 
 A chunk is what one turn of the root model has caused: its sub-calls, those of children after the call that they answer,
-each column a list. Times are milliseconds since the run began; -1 where there is none. A chunk has a hash, so that a
-page that follows a run asks only for those that have changed.
+each column a list. Times are milliseconds since the run began; -1 where there is none, or not yet. A chunk has a hash,
+so that a page that follows a run asks only for those that have changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -121,7 +122,33 @@ class Chunks:
         return self.models.index(name) if name in self.models else -1
 
     def _at(self, time: float | None) -> int:
-        return -1 if not time else max(0, round(1000 * (time - self._origin)))
+        return at(time, self._origin)
+
+
+def at(time: float | None, origin: float) -> int:
+    """Milliseconds since the run began; -1 where there is none."""
+    return -1 if not time else max(0, round(1000 * (time - origin)))
+
+
+def clock_of(story: Story) -> dict[str, Any]:
+    """What has not ended is drawn by this: until when, whether it goes on, and since when the root model thinks."""
+    runs = story.status == "running"
+    origin = story.started_at or 0.0
+    return {
+        "runs": runs,
+        "until": at(time.time() if runs else story.ended_at, origin),
+        "thinks": at(thinks_since(story), origin),
+    }
+
+
+def thinks_since(story: Story) -> float | None:
+    """Since when the root model has been asked for a reply that is not there; None if it has not been."""
+    if story.status != "running" or story.context is None:
+        return None
+    if not story.turns:
+        return story.started_at
+    last = story.turns[-1]
+    return last.ended_at if last.observation and all(cell.ended for cell in last.cells) else None
 
 
 def parts(story: Story) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 
-from rlm_graph.report.chunks import parts
+from rlm_graph.report.chunks import clock_of, parts
 from rlm_graph.report.rendering import Shown, render
 from rlm_graph.story import Story
 
@@ -88,6 +88,7 @@ def _news(shown: Shown, have: str) -> str:
             "goes_on": story.status in GOES_ON,
             "status": story.status,
             "models": shown.models(),
+            "clock": clock_of(story),
             "parts": None if f"parts-{len(story.parts)}" in known else parts(story),
             "sections": {name: one for name, one in shown.sections().items() if one["hash"] not in known},
             "contents": "".join(shown.contents()),

@@ -23,7 +23,7 @@ from markupsafe import Markup
 
 import rlm_graph
 from rlm_graph.report import commands
-from rlm_graph.report.chunks import Chunks, parts
+from rlm_graph.report.chunks import Chunks, clock_of, parts, thinks_since
 from rlm_graph.report.texts import MAX_TEXT_CHARS, highlighted, visible
 from rlm_graph.story import Cell, Story, SubCall, Turn
 
@@ -115,6 +115,7 @@ class Shown:
             "models": self.models(),
             "parts": parts(self.story),
             "chunks": self.calls,
+            "clock": clock_of(self.story),
         }
 
     def models(self) -> list[str]:
@@ -165,9 +166,10 @@ class Shown:
         return f"{_call_figures(calls)}." if calls else "The code has asked for none."
 
     def _title(self, number: int, *, short: bool = False) -> str:
-        turns = self.story.turns
-        title = str(turns[number].iteration) if short else f"Iteration {turns[number].iteration}"
-        if number + 1 < len(turns) and turns[number + 1].iteration == turns[number].iteration:
+        turn = self.story.turns[number]
+        title = str(turn.iteration) if short else f"Iteration {turn.iteration}"
+        beside = self.story.turns[max(0, number - 1) : number + 2]
+        if not turn.cells and sum(one.iteration == turn.iteration for one in beside) > 1:
             title += ", without code" if not short else "\N{MINUS SIGN}"
         return title
 
@@ -199,8 +201,10 @@ class Shown:
     def _detail(self) -> str:
         if self.story.status != "running":
             return self.story.exhausted or ""
-        asked = sum(cell.asked for turn in self.story.turns for cell in turn.cells)
-        return f"{counted(asked, 'sub-call')} under way" if asked else ""
+        since = thinks_since(self.story)
+        if since is not None:
+            return f"the root model thinks since {clock(since)}"
+        return _under_way([cell for turn in self.story.turns for cell in turn.cells])
 
     def _model_rows(self) -> list[dict[str, Any]]:
         figures = self.story.models
@@ -250,8 +254,8 @@ def _cell(cell: Cell, at: int, cells: int, *, runs: bool) -> dict[str, Any]:
         figures.append(
             "has not ended" if cell.started_at is None or not runs else f"runs since {clock(cell.started_at)}"
         )
-        if runs and cell.asked:
-            figures.append(f"{counted(cell.asked, 'sub-call')} under way")
+        if runs and (told := _under_way([cell])):
+            figures.append(told)
     kept, seen = len(cell.stdout), cell.shown_chars
     printed = counted(cell.stdout_chars, "character")
     if cell.stdout_chars > seen:
@@ -273,6 +277,20 @@ def _cell(cell: Cell, at: int, cells: int, *, runs: bool) -> dict[str, Any]:
         "names": names,
         "calls": _call_figures(cell.calls) if cell.calls else "",
     }
+
+
+def _under_way(cells: Sequence[Cell]) -> str:
+    """`3 sub-calls, 1 child under way`, with those of children; empty if there is none."""
+    others = children = 0
+    left = list(cells)
+    while left:
+        cell = left.pop()
+        at_work = [call for call in cell.calls if call.kind == "rlm_query" and call.ended_at is None]
+        children += len(at_work)
+        others += max(0, cell.asked - len(at_work))
+        left += [inside for call in at_work for turn in call.child for inside in turn.cells if not inside.ended]
+    told = [counted(many, noun) for many, noun in ((others, "sub-call"), (children, "child")) if many]
+    return f"{', '.join(told)} under way" if told else ""
 
 
 def _numbered(html: str) -> str:

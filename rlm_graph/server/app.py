@@ -31,7 +31,7 @@ from rlm_graph.errors import (
 from rlm_graph.report.live import Following
 from rlm_graph.server.callers import demand_known
 from rlm_graph.server.graph import served_graph
-from rlm_graph.server.persistence import written
+from rlm_graph.server.lifespan import lifespan
 from rlm_graph.server.reports import read
 from rlm_graph.server.uploads import limit_bytes, put_body
 
@@ -135,5 +135,5 @@ app = Starlette(
         Route("/report/{thread_id}/data", report_data, methods=["GET"]),
     ],
     exception_handlers={RLMError: refuse},
-    lifespan=written,
+    lifespan=lifespan,
 )

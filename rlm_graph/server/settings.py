@@ -12,11 +12,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 from annotated_types import Ge
 from pydantic import Field, create_model
-from pydantic.fields import FieldInfo
 
 from rlm_graph.errors import ConfigError
 from rlm_graph.served_config import ServedConfig
@@ -35,7 +34,7 @@ def offered_models() -> tuple[str, ...]:
 
 
 def served_config(offered: Sequence[str]) -> ServedConfig:
-    """The settings of a run that chooses nothing; their type says what may be chosen.
+    """The settings of a run that chooses nothing; their type has the limits of what may be chosen.
 
     Args:
         offered: Models that may be chosen, by name.
@@ -49,12 +48,11 @@ def served_config(offered: Sequence[str]) -> ServedConfig:
             ServedConfig(**values)
         except ConfigError as error:
             raise ConfigError(f"{variable}: {error}") from error
-    fields: dict[str, Any] = {name: _with_default(name, value) for name, value in settings.items()}
-    fields |= {name: _with_limit(name, most, settings) for name, most in limits.items()}
-    if offered:
-        fields |= {name: _choice(name, offered, settings) for name in ("root_model", "sub_model")}
+    for name in ("root_model", "sub_model"):
+        _demand_offered(name, settings.get(name), offered)
+    fields: dict[str, Any] = {name: _with_limit(name, most, settings) for name, most in limits.items()}
     kind = cast("type[ServedConfig]", create_model("ServedConfig", __base__=ServedConfig, **fields))
-    return kind()
+    return kind(**{name: value for name, value in settings.items() if name not in limits})
 
 
 def _json(variable: str) -> dict[str, Any]:
@@ -66,11 +64,6 @@ def _json(variable: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f'{variable}: {text[:100]!r} is not allowed: must be a JSON object such as {{"max_usd": 2}}')
     return values
-
-
-def _with_default(name: str, value: Any) -> tuple[Any, FieldInfo]:
-    field = ServedConfig.model_fields[name]
-    return field.annotation, FieldInfo.merge_field_infos(field, default=value)
 
 
 def _with_limit(name: str, most: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -87,18 +80,12 @@ def _with_limit(name: str, most: Any, settings: Mapping[str, Any]) -> tuple[Any,
     return field.annotation, Field(default, le=most, description=field.description, **bounds)
 
 
-def _choice(name: str, offered: Sequence[str], settings: Mapping[str, Any]) -> tuple[Any, Any]:
-    """A field whose values are the models that are offered, marked as Studio's documentation says."""
-    field = ServedConfig.model_fields[name]
-    names: Any = Literal[("", *offered)]
-    marked: Any = Annotated[names, {"__template_metadata__": {"kind": "llm"}}]
-    default = settings.get(name, "")
-    if default and default not in offered:
+def _demand_offered(name: str, chosen: Any, offered: Sequence[str]) -> None:
+    if chosen and chosen not in offered:
         raise ConfigError(
-            f"{SETTINGS_VARIABLE}: {name}: {default!r} is not allowed: must be one of {MODELS_VARIABLE}, which are "
-            f"{', '.join(offered)}"
+            f"{SETTINGS_VARIABLE}: {name}: {chosen!r} is not allowed: must be one of {MODELS_VARIABLE}, which are "
+            f"{', '.join(offered) or 'none'}"
         )
-    return marked, Field(default, description=field.description)
 
 
 __all__ = ["offered_models", "served_config"]

@@ -53,10 +53,20 @@ class StepEntries:
         self._by_path: defaultdict[str, list[Found]] = defaultdict(list)
         for key, entry in entries:
             self._by_path[key.path].append((key, entry))
+        self._add_children_at_work()
+
+    def _add_children_at_work(self) -> None:
+        """Children that have not answered have no entries of their own yet: the cell that asked tells of them."""
+        answered = {key for key, _ in self.all if key.kind == "rlm_query"}
+        for cell, told in [found for found in self.all if found[0].kind == "cell" and not found[1].ended_at]:
+            for digest, occurrence, began, prompt in json.loads(told.value).get("children", ()):
+                key = Key(cell.path, cell.cell, "rlm_query", digest, occurrence)
+                if key not in answered:
+                    self._by_path[key.path].append((key, Entry("", started_at=began, prompt=prompt)))
 
     @property
     def all(self) -> list[Found]:
-        """All of them."""
+        """All of them, and the children at work."""
         return [found for entries in self._by_path.values() for found in entries]
 
     def asked(self, path: str = "") -> Asked | None:
@@ -129,7 +139,7 @@ class StepEntries:
             output_tokens=below.output_tokens,
             cost_usd=below.cost_usd,
             started_at=entry.started_at,
-            ended_at=entry.ended_at,
+            ended_at=entry.ended_at or None,
             child=child,
             slices=self._find_slices(call_id, entry.prompt) if entry.prompt else (),
         )
@@ -162,7 +172,7 @@ class StepEntries:
                 notes[min(bisect_right(ends, entry.ended_at), len(ends) - 1)].append((key, entry))
             elif key.kind not in _ROOT:
                 node = key.cell.rpartition(" ")[0]
-                last[node] = max(last.get(node, 0.0), entry.ended_at)
+                last[node] = max(last.get(node, 0.0), entry.ended_at or entry.started_at)
         for node, ended in last.items():
             cells[max(0, bisect_right(ends, ended) - 1)].add(node)
         turns: list[Turn] = []

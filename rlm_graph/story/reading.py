@@ -250,6 +250,8 @@ class _Reading:
                     variables=dict(outcome["changed"]),
                     ended=True,
                 )
+            elif cell.error is None:  # an answer that was not accepted: the cell itself ran to its end
+                cell = replace(cell, error=outcome["error"])
             cells.append(cell)
         return replace(turn, cells=tuple(cells), ended_at=found.ended_at() or step.after.written_at)
 
@@ -288,8 +290,10 @@ class _Reading:
             elif kind == "observation" and turns:
                 turns[-1] = replace(turns[-1], observation=text)
         if turns:
-            note = f"The first {len(turns)} turns are those of the run that this one was forked from: their sub-calls "
-            self._notes.append(note + "are told there.")
+            first_turns = "The first turn is" if len(turns) == 1 else f"The first {len(turns)} turns are"
+            self._notes.append(
+                f"{first_turns} from the run that this one was forked from, where their sub-calls are told."
+            )
         return turns
 
     def _history(self, kept: str | None) -> list[tuple[str, str]]:

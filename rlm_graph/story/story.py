@@ -83,7 +83,7 @@ class SubCall:
     """Seconds since 1970."""
 
     ended_at: float | None
-    """Likewise; None while it goes on."""
+    """Likewise; None while it goes on: that is told of children only, and a little later than it begins."""
 
     child: tuple[Turn, ...] = ()
     """The turns of the child that answered an `rlm_query`."""
@@ -107,7 +107,7 @@ class Cell:
     """How many of them the root model was shown."""
 
     error: str | None
-    """The traceback; None if it ran to its end, or still runs."""
+    """The traceback, or why the answer that it submitted was not accepted; None if there was neither."""
 
     elapsed_s: float | None
     """Seconds that it ran; None where that is not known, or it has not ended."""
@@ -131,7 +131,8 @@ class Cell:
     """False: it has not begun, runs at this moment, or was cut off."""
 
     asked: int = 0
-    """Of one that has not ended: sub-calls that were not answered yet when it last told, which it does each second."""
+    """Of one that has not ended: sub-calls that were not answered yet when it last told, which it does each second.
+    Children that were at work then are among them, and among the `calls`."""
 
 
 @dataclass(frozen=True)

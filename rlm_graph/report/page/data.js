@@ -1,6 +1,6 @@
 // What the page knows: chunks of sub-calls, one for each turn, read from the page or got from the server.
 
-const page = { models: [], parts: { chars: [], names: null }, chunks: [], calls: [] };
+const page = { models: [], parts: { chars: [], names: null }, chunks: [], calls: [], clock: { runs: false, until: -1, thinks: -1 } };
 
 const $ = (id) => document.getElementById(id);
 
@@ -14,6 +14,7 @@ async function unpacked(text) {
 // The calls of all chunks, as objects with what is often needed; texts stay in their columns.
 function takeData(data) {
   page.models = data.models;
+  page.clock = data.clock;
   if (data.parts) page.parts = data.parts;
   page.chunks = data.chunks;
   page.calls = [];
@@ -27,7 +28,7 @@ function takeData(data) {
       id, turn, row, columns,
       up: columns.up[row], cell: columns.cell[row], kind: columns.kind[row], model: columns.model[row],
       start: columns.start[row], end: columns.end[row], failed: columns.failed[row], slices: columns.slices[row],
-      depth: 0, below: 0, lane: -1, words: null,
+      depth: 0, below: 0, lane: -1, until: -1, words: null,
     }));
     for (const call of chunk.made) {
       if (call.up >= 0) {
@@ -39,6 +40,8 @@ function takeData(data) {
     }
   });
 }
+
+const took = (call) => (call.end >= 0 ? duration(call.end - call.start) : page.clock.runs ? "goes on" : "was cut off");
 
 const column = (call, name) => call.columns[name][call.row];
 

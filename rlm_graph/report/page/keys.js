@@ -45,10 +45,10 @@ function showHelp() {
 function mountTheme() {
   const root = document.documentElement, button = $("theme"), system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const told = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Show it ${isDark() ? "light" : "dark"}`); drawLegend(); drawTimeline(); drawStrip(); };
+  const told = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Show it ${isDark() ? "light" : "dark"}`); drawTimeline(); drawStrip(); };
   button.hidden = false;
   button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; told(); });
-  system.addEventListener("change", told);
+  for (const one of [system, matchMedia("print")]) one.addEventListener("change", told);  // paper is light
   told();
 }
 

@@ -42,8 +42,12 @@ function takeNews(news) {
   const changed = Boolean(news.parts) || chunks.length !== page.chunks.length || chunks.some((chunk, at) => chunk !== page.chunks[at]);
   const turnsChanged = replaceTurns(news.turns);
   if ($("contents-turns").innerHTML !== news.contents) $("contents-turns").innerHTML = news.contents;
-  if (!changed) return;
-  takeData({ models: news.models, parts: news.parts, chunks });
+  if (!changed) {
+    page.clock = news.clock;
+    if (goesOn()) layTimeline();
+    return;
+  }
+  takeData({ models: news.models, parts: news.parts, chunks, clock: news.clock });
   $("calls-lead").textContent = news.calls_lead;
   const again = (call) => call && (page.calls.find((one) => one.id === call.id) || null);
   panel.call = again(panel.call) || panel.call;

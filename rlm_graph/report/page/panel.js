@@ -32,7 +32,7 @@ function panelParts(call) {
   const facts = [
     ["Model", call.model >= 0 ? page.models[call.model] : ""],
     ["Began", call.start < 0 ? "" : `+${duration(call.start)}`],
-    ["Took", call.end < 0 ? "goes on" : duration(call.end - call.start)],
+    ["Took", took(call)],
     ["Tokens", column(call, "in") || column(call, "out") ? `${number(column(call, "in"))} read, ${number(column(call, "out"))} written` : ""],
     ["Requests", column(call, "requests") ? number(column(call, "requests")) : call.kind === "llm_query" && !call.failed ? "0, from a cache" : ""],
     ["Cost", column(call, "cost") === null ? "unknown" : column(call, "cost") ? money(column(call, "cost")) : ""],

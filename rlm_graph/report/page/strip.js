@@ -47,17 +47,17 @@ function drawStrip() {
   const top = 6, high = STRIP_PX - 12;
   drawing.fillStyle = colour("--sunk");
   drawing.fillRect(0, top, width, high);
-  const times = new Float32Array(Math.ceil(width) + 1);
+  const times = new Float32Array(Math.ceil(width) + 1);  // how often each column stands in prompts; some less than once
   for (const call of page.calls) {
     for (const [document_, start, end] of call.slices) {
-      const from = (strip.starts[document_] + start) * scale, to = Math.max(from + 1, (strip.starts[document_] + end) * scale);
-      for (let at = Math.floor(from); at < Math.min(times.length, Math.ceil(to)); at += 1) times[at] += 1;
+      const from = (strip.starts[document_] + start) * scale, to = (strip.starts[document_] + end) * scale;
+      for (let at = Math.floor(from); at < Math.min(times.length, Math.ceil(to)); at += 1) times[at] += Math.min(at + 1, to) - Math.max(at, from);
     }
   }
   drawing.fillStyle = colour("--accent");
   for (let at = 0; at < times.length; at += 1) {
     if (!times[at]) continue;
-    drawing.globalAlpha = Math.min(1, 0.4 + 0.12 * times[at]);
+    drawing.globalAlpha = times[at] < 1 ? 0.2 + 0.32 * times[at] : Math.min(1, 0.4 + 0.12 * times[at]);
     drawing.fillRect(at, top, 1, high);
   }
   drawing.globalAlpha = 1;

@@ -5,15 +5,30 @@ const timeline = { from: 0, to: 1, lanes: [], byStart: [], selected: null, map: 
 
 const ROOT_PX = 15, CELL_PX = 7, TOP_PX = 22, AXIS_PX = 20, LANES_PX = 230;
 
+// Whether something is drawn that has not ended, and grows with the time.
+function goesOn() {
+  const { runs, thinks } = page.clock;
+  return runs && (thinks >= 0 || page.chunks.some((chunk) => chunk.cells.some(([start, end]) => start >= 0 && end < 0)));
+}
+
+// Until when something is drawn that has not ended: until now, or until it was cut off.
+function lastKnown() {
+  let last = page.clock.until;
+  for (const call of page.calls) last = Math.max(last, call.end, call.start);
+  return last;
+}
+
 function layTimeline() {
-  const calls = page.calls.filter((call) => call.end >= 0 && call.start >= 0);
-  const spans = calls.map((call) => [call.start, call.end]);
+  const calls = page.calls.filter((call) => call.start >= 0), last = timeline.until = lastKnown();
+  for (const call of calls) call.until = call.end < 0 ? last : call.end;
+  const spans = calls.map((call) => [call.start, call.until]);
   for (const chunk of page.chunks) {
     if (chunk.start >= 0) spans.push([chunk.start, Math.max(chunk.replied, chunk.start)]);
-    for (const [start, end] of chunk.cells) if (start >= 0 && end >= 0) spans.push([start, end]);
+    for (const [start, end] of chunk.cells) if (start >= 0) spans.push([start, end < 0 ? Math.max(start, last) : end]);
   }
+  if (page.clock.thinks >= 0) spans.push([page.clock.thinks, Math.max(page.clock.thinks, last)]);
   timeline.map = pauseMap(spans);
-  timeline.byStart = calls.slice().sort((one, other) => one.start - other.start || one.end - other.end);
+  timeline.byStart = calls.slice().sort((one, other) => one.start - other.start || one.until - other.until);
   timeline.lanes = packed(timeline.byStart);
   timeline.most = timeline.lanes.length;
   $("timeline-canvas").closest(".figure").hidden = !spans.length;
@@ -30,7 +45,7 @@ function packed(calls) {
     const lane = free.size ? free.take() : lanes.push([]) - 1;
     lanes[lane].push(call);
     call.lane = lane;
-    busy.add([Math.max(call.end, call.start + 0.5), lane]);
+    busy.add([Math.max(call.until, call.start + 0.5), lane]);
   }
   return lanes;
 }
@@ -110,7 +125,7 @@ function pauseMap(spans) {
 
 function sayTimeline(calls) {
   if (!calls.length) { $("timeline-lead").textContent = page.chunks.length ? "Nothing but the root model and its code: there were no sub-calls." : "Nothing has happened yet."; return; }
-  const added = calls.reduce((sum, call) => sum + (call.kind === "rlm_query" ? 0 : call.end - call.start), 0);
+  const added = calls.reduce((sum, call) => sum + (call.kind === "rlm_query" ? 0 : call.until - call.start), 0);
   const union = covered();
   const failed = calls.filter((call) => call.failed !== null).length;
   const most = atOnce(calls);
@@ -121,7 +136,7 @@ function sayTimeline(calls) {
 
 // A child does not count beside its own calls.
 function atOnce(calls) {
-  const edges = calls.filter((call) => call.kind !== "rlm_query").flatMap((call) => [[call.start, 1], [call.end, -1]]);
+  const edges = calls.filter((call) => call.kind !== "rlm_query").flatMap((call) => [[call.start, 1], [call.until, -1]]);
   let most = 0, now = 0;
   for (const [, change] of edges.sort((one, other) => one[0] - other[0] || one[1] - other[1])) { now += change; most = Math.max(most, now); }
   return most;
@@ -130,8 +145,8 @@ function atOnce(calls) {
 function covered() {
   let sum = 0, until = -1;
   for (const call of timeline.byStart) {
-    sum += Math.max(0, call.end - Math.max(call.start, until));
-    until = Math.max(until, call.end);
+    sum += Math.max(0, call.until - Math.max(call.start, until));
+    until = Math.max(until, call.until);
   }
   return sum;
 }
@@ -139,17 +154,10 @@ function covered() {
 function drawLegend() {
   const used = new Set([...page.calls.map((call) => call.model), ...page.chunks.map((chunk) => chunk.model)].filter((model) => model >= 0));
   const items = [...used].sort((one, other) => one - other).map((model) => make("li", {}, make("i", { class: `dot ${colourOf(model)}` }), page.models[model]));
-  const style = getComputedStyle(document.documentElement);
-  if (page.chunks.some((chunk) => chunk.cells.length)) items.push(make("li", {}, key(style.getPropertyValue("--firm")), "code runs"));
+  if (page.chunks.some((chunk) => chunk.cells.length)) items.push(make("li", {}, make("i", { class: "dot firm" }), "code runs"));
   if (page.calls.some((call) => call.kind === "rlm_query")) items.push(make("li", {}, make("i", { class: "dot hollow" }), "child"));
-  if (page.calls.some((call) => call.failed !== null)) items.push(make("li", {}, key(style.getPropertyValue("--bad")), "failed"));
+  if (page.calls.some((call) => call.failed !== null)) items.push(make("li", {}, make("i", { class: "dot bad" }), "failed"));
   $("legend").replaceChildren(...items);
-}
-
-function key(colour) {
-  const dot = make("i", { class: "dot" });
-  dot.style.background = colour;
-  return dot;
 }
 
 function fitted(canvas, height) {
@@ -194,7 +202,7 @@ function drawTimeline() {
       drawing.fillStyle = colour(chunk.model >= 0 ? `--m${chunk.model % 8}` : "--firm");
       drawing.fillRect(from, TOP_PX, Math.max(1.5, to - from - 0.5), ROOT_PX);
     }
-    if (from > free && from < width - 12 && from >= 0) {
+    if (from > free && from < width - 12 && from > -1) {
       drawing.fillStyle = colour("--soft");
       drawing.textAlign = "left";
       drawing.fillText(String(chunk.iteration), from, TOP_PX - 10);
@@ -202,12 +210,27 @@ function drawTimeline() {
     }
     drawing.fillStyle = colour("--firm");
     for (const [start, end] of chunk.cells) {
-      if (start < 0 || end < 0) continue;
-      const left = x(start, width);
-      drawing.fillRect(left, TOP_PX + ROOT_PX + 2, Math.max(1, x(end, width) - left), CELL_PX - 3);
+      if (start < 0) continue;
+      const left = x(start, width), wide = Math.max(1, x(end < 0 ? timeline.until : end, width) - left);
+      drawing.fillRect(left, TOP_PX + ROOT_PX + 2, wide, CELL_PX - 3);
+      if (end < 0) drawOpenEnd(drawing, left + wide, TOP_PX + ROOT_PX + 2, CELL_PX - 3, colour);
     }
   }
+  if (page.clock.thinks >= 0) {
+    const left = x(page.clock.thinks, width), wide = Math.max(1.5, x(timeline.until, width) - left);
+    drawing.strokeStyle = colour("--firm");
+    drawing.strokeRect(left + 0.5, TOP_PX + 0.5, Math.max(0.5, wide - 1), ROOT_PX - 1);
+    drawOpenEnd(drawing, left + wide, TOP_PX, ROOT_PX, colour);
+  }
   drawLanes(drawing, width, lanesTop, lane, colour);
+}
+
+// What has not ended is torn off at its right: three gaps.
+function drawOpenEnd(drawing, right, top, high, colour) {
+  drawing.save();
+  drawing.fillStyle = colour("--paper");
+  for (const at of [2, 5, 8]) drawing.fillRect(right - at, top - 0.5, 1.5, high + 1);
+  drawing.restore();
 }
 
 function drawLanes(drawing, width, top, lane, colour) {
@@ -219,7 +242,7 @@ function drawLanes(drawing, width, top, lane, colour) {
       if (from > width) break;
       const name = call.failed !== null ? "--bad" : call.model >= 0 ? `--m${call.model % 8}` : "--firm";
       if (!styles.has(name)) styles.set(name, []);
-      styles.get(name).push([from, top + call.lane * lane, Math.max(1, x(call.end, width) - from - (lane >= 3 ? 0.5 : 0)), lane - gap, call]);
+      styles.get(name).push([from, top + call.lane * lane, Math.max(1, x(call.until, width) - from - (lane >= 3 ? 0.5 : 0)), lane - gap, call]);
     }
   }
   for (const [name, boxes] of styles) {
@@ -230,6 +253,7 @@ function drawLanes(drawing, width, top, lane, colour) {
         drawing.fillRect(left, y, wide, high);
         drawing.globalAlpha = 1;
         drawing.strokeRect(left + 0.5, y + 0.5, Math.max(0.5, wide - 1), Math.max(0.5, high - 1));
+        if (call.end < 0) drawOpenEnd(drawing, left + wide, y, high, colour);
       } else drawing.fillRect(left, y, wide, high);
       if (call.failed !== null && high >= 4) {  // seen without colours, too
         drawing.fillStyle = colour("--paper");
@@ -240,7 +264,7 @@ function drawLanes(drawing, width, top, lane, colour) {
   }
   const call = timeline.selected;
   if (call && call.lane >= 0) {
-    const left = x(call.start, width), right = x(call.end, width);
+    const left = x(call.start, width), right = x(call.until, width);
     drawing.strokeStyle = colour("--ink");
     drawing.lineWidth = 2;
     drawing.strokeRect(left - 2, top + call.lane * lane - 2, Math.max(1, right - left) + 4, lane - gap + 4);
@@ -250,7 +274,7 @@ function drawLanes(drawing, width, top, lane, colour) {
 
 function firstAfter(calls, ms) {
   let low = 0, high = calls.length;
-  while (low < high) { const middle = (low + high) >> 1; if (calls[middle].end < ms) low = middle + 1; else high = middle; }
+  while (low < high) { const middle = (low + high) >> 1; if (calls[middle].until < ms) low = middle + 1; else high = middle; }
   return low;
 }
 
@@ -314,7 +338,7 @@ function callAt(left, top) {
   for (let at = Math.max(0, firstAfter(calls, timeAt(left - near, width))); at < calls.length; at += 1) {
     const from = x(calls[at].start, width);
     if (from > left + near) return null;
-    if (x(calls[at].end, width) >= left - near) return calls[at];
+    if (x(calls[at].until, width) >= left - near) return calls[at];
   }
   return null;
 }
@@ -326,9 +350,9 @@ function timeAt(left, width) {
 function showTip(call, left, top) {
   const tip = $("tip");
   if (!call) { tip.hidden = true; return; }
-  tip.replaceChildren(make("b", {}, `${KINDS[call.kind]}, ${modelName(call)}`), ` \u00b7 ${duration(call.end - call.start)}, at +${duration(call.start)}`,
+  tip.replaceChildren(...[make("b", {}, `${KINDS[call.kind]}, ${modelName(call)}`), ` \u00b7 ${took(call)}, at +${duration(call.start)}`,
     make("p", {}, firstLine(textOf(call, "prompt")).slice(0, 160)),
-    make("p", {}, `${call.failed !== null ? "\u2715 " : "\u2192 "}${firstLine(textOf(call, "answer")).slice(0, 120)}`));
+    call.end < 0 ? null : make("p", {}, `${call.failed !== null ? "\u2715 " : "\u2192 "}${firstLine(textOf(call, "answer")).slice(0, 120)}`)].filter(Boolean));
   placeTip(tip, left, top);
 }
 
@@ -342,14 +366,14 @@ function placeTip(tip, left, top) {
 function timelineSelect(call, tell = true) {
   timeline.selected = call;
   if (call && call.lane >= 0) {
-    const start = timeline.map.place(call.start), end = timeline.map.place(call.end), span = timeline.to - timeline.from;
+    const start = timeline.map.place(call.start), end = timeline.map.place(call.until), span = timeline.to - timeline.from;
     if (end < timeline.from || start > timeline.to) zoomTo(Math.max(0, (start + end) / 2 - span / 2), span);
   }
   drawTimeline();
   if (tell && call) {
     const width = $("timeline-canvas").clientWidth;
     showTip(call, Math.max(0, x(call.start, width)), TOP_PX + ROOT_PX + CELL_PX + 6 + (call.lane + 1) * laneHeight());
-    announce(`${KINDS[call.kind]} ${timeline.byStart.indexOf(call) + 1} of ${timeline.byStart.length}, ${modelName(call)}, ${duration(call.end - call.start)}${call.failed !== null ? ", failed" : ""}`);
+    announce(`${KINDS[call.kind]} ${timeline.byStart.indexOf(call) + 1} of ${timeline.byStart.length}, ${modelName(call)}, ${took(call)}${call.failed !== null ? ", failed" : ""}`);
   }
 }
 
@@ -373,7 +397,7 @@ function timelineKeys(event) {
     const { selected } = timeline;
     if (!selected) return calls[0];
     const others = timeline.lanes[selected.lane + by] || [];
-    return others.find((call) => call.end > selected.start) || others[others.length - 1] || selected;
+    return others.find((call) => call.until > selected.start) || others[others.length - 1] || selected;
   };
   const centre = timeline.selected ? Math.max(0, Math.min(1, (timeline.map.place(timeline.selected.start) - timeline.from) / span)) : 0.5;
   const acts = {

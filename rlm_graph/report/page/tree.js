@@ -15,7 +15,7 @@ function drawRow(row) {
     make("span", { class: failed ? "reply failed" : "reply" }, failed ? `\u2715 ${call.failed}: ${answer}` : answer),
     make("span", { class: "of" }, make("i", { class: `dot ${call.model >= 0 ? colourOf(call.model) : ""}` }), modelName(call)),
     make("span", { class: "num tokens", title: "tokens" }, tokens ? number(tokens) : ""),
-    make("span", { class: "num" }, call.end < 0 ? "" : duration(call.end - call.start)));
+    make("span", { class: "num" }, took(call)));
   element.classList.toggle("open", panel.call === call);
   if (call.below) element.setAttribute("aria-expanded", String(!tree.closed.has(call)));
   return element;
