@@ -171,12 +171,16 @@ def test_the_same_question_twice_is_two_samples(cli: Cli, play: Play, text: str)
 def test_some_are_at_work_at_once(cli: Cli, play: Play, text: str) -> None:
     """As many as --jobs says, and no more."""
     at_once = most = 0
+    three_came = asyncio.Event()
 
     async def sub(_: Request) -> str:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
-        await asyncio.sleep(0.3)
+        if at_once == 3:
+            three_came.set()
+        await asyncio.wait_for(three_came.wait(), 20)
+        await asyncio.sleep(0.2)  # in which a fourth would come
         at_once -= 1
         return "yes"
 
@@ -484,3 +488,13 @@ def test_results_cannot_go_to_a_folder(tmp_path: Path) -> None:
     """The message says so."""
     with pytest.raises(ConfigError, match="cannot be written"):
         Results(tmp_path)
+
+
+def test_standard_input_that_is_closed_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """`<&-`, where the questions, or the code of a fork, are to come from there."""
+    cli("ask", "How many lines are there?", text, "--offline", "--run", "r")
+    monkeypatch.setattr("sys.stdin", None)
+    for words in (["batch", "-", text, "-o", "results.jsonl"], ["fork", "r", "--at", "1", "--code", "-"]):
+        outcome = cli(*words, "--offline")
+        assert outcome.code == 2
+        assert "there is no standard input" in outcome.error

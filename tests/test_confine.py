@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import RestrictedPython
 from attack import InMemory, breached_executors
+from command_line import wait_until
 
 import rlm_graph
 from rlm_graph import ContextStore, REPLExecutionError
@@ -708,11 +709,7 @@ async def test_workers_end_with_their_zygote(manifest: Path) -> None:
     await executor.start()
     pid = pid_of(executor)
     os.kill(executors.zygote(manifest)._process.pid, signal.SIGKILL)
-    for _ in range(200):
-        if not Path(f"/proc/{pid}").exists():
-            break
-        time.sleep(0.01)
-    assert not Path(f"/proc/{pid}").exists()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists())
     await executor.close()
     executors.close()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import wait_until
 
 from rlm_graph import ContextStore, REPLExecutionError
 from rlm_graph.repl.executor import Call, Done, Executor
@@ -159,9 +159,5 @@ async def test_the_worker_has_nothing_of_the_hosts(store: ContextStore, monkeypa
         descriptors = {int(fd.name): str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
         assert {fd: target for fd, target in descriptors.items() if target != str(store_file)}.keys() == {3}
         executors.close()
-        for _ in range(100):
-            if not Path(f"/proc/{pid}").exists():
-                break
-            time.sleep(0.02)
-        assert not Path(f"/proc/{pid}").exists()
+        wait_until(lambda: not Path(f"/proc/{pid}").exists())
         await executor.close()

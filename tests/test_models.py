@@ -252,6 +252,7 @@ async def test_googles_clients_are_told_1_for_one_request() -> None:
         ({"Retry-After": "date"}, 0.9),  # a date has whole seconds
         ({"Retry-After": "soon"}, 0.25),
         ({"Retry-After": "nan"}, 0.25),
+        ({"Retry-After": "1e999"}, 0.25),
         ({}, 0.25),
     ],
 )
@@ -268,11 +269,12 @@ async def test_the_server_says_when(serve: Serve, headers: dict[str, str], at_le
     assert at_least_s <= second - first < at_least_s + 3
 
 
-async def test_a_wait_that_is_longer_than_what_is_left_fails_at_once(serve: Serve) -> None:
+@pytest.mark.parametrize(("asked_s", "told"), [(60, "60 s"), (86_400, "86,400 s")])
+async def test_a_wait_that_is_longer_than_what_is_left_fails_at_once(serve: Serve, asked_s: float, told: str) -> None:
     """The message says what the server asks for, and what is left."""
-    server, started_at = serve(failures.rate_limited(retry_after_s=60)), time.monotonic()
+    server, started_at = serve(failures.rate_limited(retry_after_s=asked_s)), time.monotonic()
     with pytest.raises(
-        ModelRateLimitError, match=r"asks to wait 60 s, and (5|4\.\d+) s of 5 s are left \(call_timeout"
+        ModelRateLimitError, match=rf"asks to wait {told}, and (5|4\.\d+) s of 5 s are left \(call_timeout"
     ):
         await ask(a_model(server))
     assert time.monotonic() - started_at < 2
@@ -288,7 +290,7 @@ def test_pauses_grow_and_have_a_limit() -> None:
 
 async def test_who_pauses_holds_nothing(serve: Serve) -> None:
     """One slot: while the first call waits to be made again, the second is answered."""
-    server = serve(lambda request: failures.rate_limited(retry_after_s=0.5) if request.index == 0 else request.text)
+    server = serve(lambda request: failures.rate_limited(retry_after_s=1.0) if request.index == 0 else request.text)
     model, meter, ended = a_model(server), Meter(slots=1), []
 
     async def call(text: str) -> None:
@@ -296,7 +298,8 @@ async def test_who_pauses_holds_nothing(serve: Serve) -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(call("first"))
-        await asyncio.sleep(0.2)
+        while not server.requests:
+            await asyncio.sleep(0.01)
         group.create_task(call("second"))
     assert ended == ["second", "first"]
 

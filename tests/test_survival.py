@@ -9,14 +9,17 @@ import asyncio
 import json
 import random
 import re
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from command_line import wait_until
 from disturbed import (
     POSTGRES,
     POSTGRES_ASYNC,
@@ -151,8 +154,10 @@ FINAL([len(learnt), wrong])
     with Telling(survivors, SQLITE.life(tmp_path), [BEGIN + cell], seed=0) as telling:
         telling.models.is_holding = True
         survivor = telling.live()
-        assert telling.wait(survivor, 41)  # all but what follows the held ones
-        time.sleep(1.0)  # what has been sent is received by now
+        assert telling.wait(survivor, 42)  # all but what follows the held ones
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as journal:
+            paid = "SELECT count(*) FROM rlm_entries WHERE kind IN ('root', 'llm_query')"
+            wait_until(lambda: journal.execute(paid).fetchone()[0] == 42 - 3)  # all that has been sent is received
         telling.kill(survivor)
         telling.models.is_holding = False
         result = telling.finish()
