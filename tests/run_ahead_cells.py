@@ -913,4 +913,16 @@ for i in range(60):
 print(found)
 """,
     ),
+    "many rows in groups that answers name": (
+        1,
+        """
+rows = [{"id": i, "text": f"row {i}"} for i in range(400)]
+groups, lists = {}, defaultdict(list)
+for row in rows:
+    label = llm_query(f"Label: {row['text']}")[-1:]
+    groups.setdefault(label, []).append(row)
+    lists[label].append(row)
+print(len(groups), len(lists))
+""",
+    ),
 }

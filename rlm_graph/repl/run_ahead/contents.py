@@ -54,7 +54,7 @@ class Contents(Evaluation):
         if kind.only(Counter) and kinds.is_hashable(index_kind):
             return self.derive(get, [container, index], join(INT, kind.item) or INT)
         if type(container) is defaultdict and kinds.is_hashable(index_kind):
-            return self._unknown_default(container, index_kind)
+            return self.unknown_default(container, index_kind, self.kind(self._missing(container)))
         if kind.only(list, tuple, str) and index_kind.within(kinds.NUMBERS):
             return self.may_raise(result, IndexError)
         if kind.within(MAPPINGS) and kinds.is_hashable(index_kind):
@@ -65,10 +65,11 @@ class Contents(Evaluation):
             return self.may_raise(self.derive(get, [container, index], JSON), KeyError, IndexError, TypeError)
         return self.may_raise(result, Exception)
 
-    def _unknown_default(self, container: Any, index: Kind) -> Any:
-        """An item of a defaultdict, which may make it."""
-        made = self.kind(self._missing(container))
-        one = Kind(frozenset((defaultdict,)), made, index)
+    def unknown_default(self, container: Any, index: Kind, made: Kind) -> Any:
+        """An item of a dict, not known which, which may be made now, of a kind."""
+        if not kinds.is_hashable(index):
+            raise Stop("a key that may not fit into a dict")
+        one = Kind(frozenset((type(container),)), made, index)
         self.memory.make_vague(container, one)
         kind = self.kind(container).item
         assert kind is not None

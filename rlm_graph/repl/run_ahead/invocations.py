@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType
@@ -13,7 +14,7 @@ from rlm_graph.repl.guards import Facade
 from rlm_graph.repl.run_ahead.evaluation import Closure, Steps
 from rlm_graph.repl.run_ahead.frames import Frame, Scope
 from rlm_graph.repl.run_ahead.iteration import Item, Stream
-from rlm_graph.repl.run_ahead.kinds import NUMBERS
+from rlm_graph.repl.run_ahead.kinds import MAPPINGS, NUMBERS
 from rlm_graph.repl.run_ahead.memory import Stop
 from rlm_graph.repl.run_ahead.objects import Objects
 from rlm_graph.repl.run_ahead.pure import TYPES, is_pure
@@ -87,8 +88,16 @@ class Invocations(Objects):
         if isinstance(function, ast.Attribute) and not isinstance(owner, Facade) and not is_own:
             if type(owner) is type:
                 return self._type_method(owner, function.attr, arguments, named)
+            if function.attr == "setdefault" and _has_blank_default(node) and self._is_unsure_of(owner, arguments[0]):
+                return self.unknown_default(owner, self.kind(arguments[0]), self.kind(arguments[1]))
             return (yield from self.method(owner, function.attr, arguments, named))
         return (yield from self.invoke(found, arguments, named))
+
+    def _is_unsure_of(self, container: Any, key: Any) -> bool:
+        """Is it a dict of which it is not known whether it has the key?"""
+        return type(container) in MAPPINGS - {Counter} and not (
+            self.are_certain(container) and self.memory.is_plain(key)
+        )
 
     def invoke(self, function: Any, arguments: list[Any], named: Mapping[str, Any]) -> Steps:
         """What a function gives."""
@@ -201,3 +210,11 @@ def bound(closure: Closure, arguments: Sequence[Any], named: Mapping[str, Any]) 
                 raise Stop(f"no argument for `{name}`")
             values[name] = defaults[name] if name in defaults else closure.keyword_defaults[name]
     return values
+
+
+def _has_blank_default(node: ast.Call) -> bool:
+    """Is its second argument a new, empty list or dict, to which nothing else refers?"""
+    match node.args:
+        case [_, ast.List(elts=[]) | ast.Dict(keys=[])]:
+            return not node.keywords
+    return False

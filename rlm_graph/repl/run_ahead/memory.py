@@ -38,8 +38,8 @@ MAX_LOGGED = 20_000
 MAX_ALIASES = 100
 """Containers of which a value may be one; of more, nothing is said of it."""
 
-MAX_HIDDEN = 500
-"""Objects in what is not certain that are looked at when one of them is changed."""
+MAX_LOOKS = 100_000
+"""Objects that are looked at, in all, because it is not known which of them is changed: about half a second."""
 
 MAX_TRACED = 1_000
 """Items of a list or dict whose kinds are remembered when they go."""
@@ -134,6 +134,8 @@ class Memory:
         self._plain: dict[int, Any] = {}  # objects that were found to be plain, and do not change
         self._inside: dict[int, Any] = {}  # and what is in them
         self._hidden: dict[int, Any] = {}  # objects that something vague may hold
+        self._flat: defaultdict[type, dict[int, Any]] = defaultdict(dict)  # those that hold nothing but atoms, by type
+        self._looks = 0
         self._purge_at = PURGE_AT
         self.widened = 0
         """How often less became certain of an object."""
@@ -158,6 +160,7 @@ class Memory:
         if id(shadow) not in self._shadows:
             shadow = _copy(value)
             self._keep(value, shadow)
+        self._may_hold_more(value, shadow)
         if self._marks:
             self._log((id(shadow), None), shadow, trace, adds=adds)
         self._changes[id(shadow)] = self._changes.get(id(shadow), 0) + 1
@@ -205,6 +208,7 @@ class Memory:
         joined = before if kind is None else either(before, kind)
         if id(shadow) not in self._vague:
             self.hide(_contents(shadow))
+        self._may_hold_more(value, shadow)
         for mark in self._marks:
             logged = mark.get((id(shadow), None))
             if logged is not None:
@@ -218,7 +222,15 @@ class Memory:
         """These are in something vague now: whoever changes what is in it may change them."""
         for value in values:
             for one in _aliases(value):
-                self._hidden[id(one)] = one
+                is_flat = type(one) in CONTAINERS and set(map(type, _contents(one))) <= ATOMS
+                table = self._flat[type(one)] if is_flat and id(self.load(one)) not in self._vague else self._hidden
+                table[id(one)] = one
+
+    def _may_hold_more(self, *values: Any) -> None:
+        """These are changed: they need not be flat any more."""
+        for value in values:
+            if id(value) in self._flat[type(value)]:
+                self._hidden[id(value)] = self._flat[type(value)].pop(id(value))
 
     def change_unknown(self, owner: Unknown, widened: Callable[[Kind], Kind], given: Sequence[Any]) -> None:
         """A list, dict or set is changed of which it is not known which one it is.
@@ -251,15 +263,15 @@ class Memory:
                 continue
             if type(value) not in CONTAINERS:
                 raise Stop("an object of which nothing is known")
-            if len(seen) > MAX_VISITED or len(value) > MAX_VISITED:
+            self._looks += 1
+            if self._looks > MAX_LOOKS or len(value) > MAX_VISITED:
                 raise Stop("too many objects may be changed")
             is_vague = self.vague_kind(value) is not None
             if not is_vague:
                 waiting += _contents(value)
             elif not looks_at_hidden:
-                if len(self._hidden) > MAX_HIDDEN:
-                    raise Stop("too many objects may be changed by way of a list or dict of which not all is known")
                 waiting += self._hidden.values()
+                waiting += (one for kind in types for one in self._flat[kind].values())
                 looks_at_hidden = True
             if is_vague or type(value) in types:
                 self.make_vague(value, widened(self.loose_kind(value)))
