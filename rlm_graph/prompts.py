@@ -683,9 +683,15 @@ def _item(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
 
 
-def no_child_answer(prompt: str) -> str:
-    """What the cell's SubCallError says when a child came to no answer."""
-    return f"the child found no answer to {prompt[:100]!r}: ask for less, or hand it a smaller context"
+def no_child_answer(prompt: str, exhausted: str | None) -> str:
+    """What the cell's SubCallError says when a child came to no answer.
+
+    Args:
+        prompt: What the child was asked.
+        exhausted: The budget of the whole run that has run out, if one has.
+    """
+    why = f"the run's budget {exhausted} ran out" if exhausted else "ask for less, or hand it a smaller context"
+    return f"the child found no answer to {prompt[:100]!r}: {why}"
 
 
 def sendable(text: str) -> str:

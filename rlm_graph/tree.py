@@ -25,6 +25,7 @@ from rlm_graph.answers import Answers, Entry, Kind, Place
 from rlm_graph.errors import BudgetExceeded, ConfigError, ModelAuthError, ModelError, UnknownModelError
 from rlm_graph.human import Desk, Request, SpendDecision
 from rlm_graph.ledger import Ledger, Reserved, Usage
+from rlm_graph.models.failures import no_answer_in
 from rlm_graph.safe_point import SafePoint, Stopped
 from rlm_graph.state import role
 
@@ -139,6 +140,8 @@ class Tree:
         if reply is None:
             try:
                 reply = await model.ask(messages, config, meter=meter, is_heard=is_heard)
+                if is_sub_call and (failure := no_answer_in(reply, model.name)):
+                    raise failure  # the code would take it for an answer; who asks a root model again says so to it
             except (ModelAuthError, UnknownModelError):
                 raise
             except ModelError as error:

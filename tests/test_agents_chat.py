@@ -20,6 +20,7 @@ from langchain_core.language_models import BaseChatModel, FakeListChatModel
 from langchain_core.load import dumpd
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.runnables import ConfigurableField
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 from langgraph.checkpoint.memory import InMemorySaver
@@ -157,6 +158,13 @@ def test_the_short_paragraphs_around_a_long_text_are_the_question(make: Make) ->
     assert len(str(request.messages)) < 20_000
 
 
+def test_the_ends_of_a_long_text_may_be_no_characters(make: Make) -> None:
+    """A lone surrogate, which no request can carry, is U+FFFD in the question; the REPL has it as it is."""
+    model, server = make(code("FINAL(context.count('\\ud800'))"))
+    assert model.invoke("\ud800 " * 10_000).content == "10000"
+    assert "\ufffd \ufffd" in server.requests[0].text
+
+
 async def test_a_long_prompt_is_answered_in_async_code(make: Make) -> None:
     """With `ainvoke`."""
     model, _ = make(code("FINAL(len(context))"))
@@ -261,6 +269,20 @@ async def test_who_listens_hears_the_run_inside_and_the_answer_once(make: Make) 
     assert [chunk.text for chunk in streamed] == ["an answer"]
     streamed = [chunk async for chunk, about in agent.astream({"messages": LONG}, stream_mode="messages")]
     assert [chunk.text for chunk in streamed] == ["an answer"]
+
+
+def test_a_trace_names_the_model_of_each_call_only_there(make: Make) -> None:
+    """What LangSmith is told of the call of this model is not said of the run and the tools below it."""
+    model, _ = make(code("FINAL(llm_query('part'))"))
+    tracer = RunCollectorCallbackHandler()
+    model.invoke(LONG, {"callbacks": [tracer], "metadata": {"customer": "c7"}})
+    named, left = [], list(tracer.traced_runs)
+    for run in left:
+        left += run.child_runs
+        about = run.extra["metadata"]
+        assert about["customer"] == "c7"
+        named += [(run.name, about["ls_model_name"])] if "ls_model_name" in about else []
+    assert sorted(named) == [("ChatOpenAI", "root"), ("ChatOpenAI", "sub"), ("ChatRLM", "root")]
 
 
 class Person(BaseModel):

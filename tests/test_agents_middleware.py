@@ -179,6 +179,27 @@ def test_images_and_artifacts_stay_in_the_message(make: Callable[..., Any]) -> N
     assert message.artifact == {"width": 1}
 
 
+def test_a_large_result_may_have_what_is_no_character(make: Callable[..., Any]) -> None:
+    """No request and no checkpoint can carry a lone surrogate: its beginning has U+FFFD, the kept text has it."""
+
+    def read_names() -> str:
+        """Names of files, some of which are no text."""
+        return "\udc80 " * 20_000
+
+    call, ask = Reply(tool_calls=[ToolCall("read_names", {})]), code("FINAL(context.count('\\udc80'))")
+
+    def agent_model(request: Request) -> Reply | str:
+        handles = re.findall(r"ctx:[0-9a-f]{12}", str(request.messages))
+        if request.messages[-1]["role"] == "tool" and request.messages[-1]["content"] == "20000":
+            return "done"
+        return Reply(tool_calls=[ToolCall("ask_context", {"handle": handles[0], "query": "?"})]) if handles else call
+
+    agent, _ = make(agent_model, [read_names], root=ask, saver=InMemorySaver())
+    kept, answer = tool_messages(agent.invoke({"messages": "?"}, thread("names")))
+    assert kept.content.endswith("It begins:\n\n" + "\ufffd " * 500)
+    assert answer.content == "20000"
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_results_that_are_commands_are_moved_too(make: Callable[..., Any], several: bool) -> None:
     """A tool may change the state with its message, at once or one by one; all of it arrives, in its order."""

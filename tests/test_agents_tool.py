@@ -192,6 +192,8 @@ def test_what_the_operator_must_mend_is_an_exception(make: Make, tmp_path: Path)
         create_rlm_tool(rlm, context=tmp_path / "missing")
     with pytest.raises(ConfigError, match="config: not allowed beside a graph"):
         create_rlm_tool(rlm, config=RLMConfig())
+    with pytest.raises(ConfigError, match="rlm: RunnableRetry is not allowed: must be what create_rlm returned"):
+        create_rlm_tool(rlm.with_retry())  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="max_answer_chars: -1"):
         create_rlm_tool(rlm, max_answer_chars=-1)
 

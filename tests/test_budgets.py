@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -187,6 +188,7 @@ def test_children_share_the_budget(make_rlm: MakeRLM) -> None:
     assert result["sub_calls"] == 20
     assert (result["status"], result["exhausted"]) == ("out_of_budget", "max_sub_calls")
     assert result["requests"] == len(rlm.server.requests)
+    assert ": the run's budget max_sub_calls ran out" in json.dumps(rlm.server.requests[-1].messages)
 
 
 def test_what_is_held_back_is_counted() -> None:

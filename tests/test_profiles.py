@@ -95,6 +95,13 @@ def test_a_bad_profile_is_refused_in_a_sentence(tmp_path: Path, text: str, words
         load_profile(path)
 
 
+@pytest.mark.parametrize("given", ["mine.toml", {"name": "mine"}])
+def test_what_is_no_profile_is_refused(make_rlm: Callable[..., Any], given: Any) -> None:
+    """When the graph is made; the message says how one comes in."""
+    with pytest.raises(ConfigError, match=r"mine.*must be a Profile; load_profile\(path\)"):
+        make_rlm([""], profile=given)
+
+
 def test_a_profile_that_cannot_be_read_is_a_config_error(tmp_path: Path) -> None:
     """No file, a folder, and bytes that are no text."""
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")

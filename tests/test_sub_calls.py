@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from langchain_core.tools import tool
+from langchain_core.tools import StructuredTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import BaseModel
 from scripts import code, echo, thread, turns
 
-from rlm_graph import ConfigError, Price, RLMConfig, SubModel, create_rlm
+from rlm_graph import ConfigError, Price, RLMConfig, SubModel, ToolError, create_rlm
 from rlm_graph.testing import Reply, Request, ToolCall
+from rlm_graph.tools import Tools
 
 MakeRLM = Callable[..., Any]
 
@@ -38,6 +42,21 @@ def failing() -> str:
     raise RuntimeError("no luck")
 
 
+@dataclass
+class Position:
+    line: int
+    column: int
+
+
+class Found(BaseModel):
+    name: str
+    at: Position
+
+
+CONTAINS_ITSELF: list[Any] = []
+CONTAINS_ITSELF.append(CONTAINS_ITSELF)
+
+
 def test_tools_are_functions_in_the_repl(make_rlm: MakeRLM, checkpointer: Any) -> None:
     """Sync and async, by position and by name; values come back as values; the root model is told of them."""
     program = (
@@ -57,10 +76,47 @@ def test_tools_are_functions_in_the_repl(make_rlm: MakeRLM, checkpointer: Any) -
 
 
 @pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"at": {3}, "raw": b"x"}, {"at": "{3}", "raw": "b'x'"}),
+        ({(1, 2): "x"}, "{(1, 2): 'x'}"),
+        (CONTAINS_ITSELF, "[[...]]"),
+        ([Found(name="n", at=Position(1, 2))], [{"name": "n", "at": {"line": 1, "column": 2}}]),
+    ],
+)
+async def test_a_tools_result_becomes_what_json_has(result: Any, told: Any) -> None:
+    """Models are dicts, other things texts; the whole of it where a key or a cycle stands in the way: it has run."""
+
+    def find() -> Any:
+        """Find it."""
+        return result
+
+    assert json.loads(await Tools([find]).run("find", {}, {})) == told
+
+
+async def test_an_error_that_a_tool_handles_itself_is_an_exception_in_the_code() -> None:
+    """It would tell a model in a text, which code takes for the result."""
+
+    def find(word: str) -> str:
+        """Find a word."""
+        raise ToolException(f"no {word} here")
+
+    handling = StructuredTool.from_function(find, handle_tool_error=True, handle_validation_error=True)
+    tools = Tools([handling])
+    with pytest.raises(ToolError, match=r"^find: no x here$"):
+        await tools.run("find", {"word": "x"}, {})
+    with pytest.raises(ToolError, match="word: Field required"):
+        await tools.run("find", {}, {})
+    assert handling.handle_tool_error  # the user's own is as it was
+
+
+@pytest.mark.parametrize(
     ("given", "words"),
     [
         (["x"], ["'x'", "no tool"]),
         ([lookup, lookup], ["lookup"]),
+        (lookup, ["lookup", "must be a list"]),
+        (5, ["5", "must be a list"]),
     ],
 )
 def test_what_is_no_tool_is_refused(make_rlm: MakeRLM, given: list[Any], words: list[str]) -> None:
@@ -68,6 +124,21 @@ def test_what_is_no_tool_is_refused(make_rlm: MakeRLM, given: list[Any], words: 
     with pytest.raises(ConfigError) as refused:
         make_rlm([""], tools=given)
     assert all(word in str(refused.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sub_models": {" ": "openai:gpt-4.1"}}, "' ' is not allowed"),
+        ({"sub_models": {"fast": SubModel("openai:gpt-4.1", max_concurrency=0)}}, "max_concurrency 0 of 'fast'"),
+        ({"sub_models": {"fast": SubModel("openai:gpt-4.1", max_tokens=-1)}}, "max_tokens -1 of 'fast'"),
+        ({"prices": {"sub": 5}}, "5 of 'sub' is not allowed: must be a Price"),
+    ],
+)
+def test_bad_sub_models_and_prices_are_refused(make_rlm: MakeRLM, options: dict[str, Any], words: str) -> None:
+    """When the graph is made, with the value and the name it has."""
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        make_rlm([""], **options)
 
 
 def test_reserved_names_are_refused(make_rlm: MakeRLM) -> None:
@@ -205,6 +276,46 @@ def test_one_failure_in_a_batch_loses_nothing(make_rlm: MakeRLM) -> None:
     shown, kept = json.loads(rlm.invoke({"query": "q", "context": "c"})["answer"])
     assert shown == ["re:0", "re:1", "SubCallError", "re:3"]
     assert kept == ["re:0", "re:1", None, "re:3"]
+
+
+REFUSAL = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+REFUSED = {"model": "sub", "choices": [{"index": 0, "message": REFUSAL, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    ("form", "reply", "told"),
+    [
+        ("", Reply(finish_reason="length"), "it had used up its output tokens"),
+        (", schema=list[str]", Reply(finish_reason="length"), "it had used up its output tokens"),
+        ("", Reply(finish_reason="content_filter"), "held the answer back (content_filter)"),
+        ("", Reply(raw_body=json.dumps(REFUSED)), "refuses to answer: I cannot help with that."),
+        ("", Reply(), "'' is the answer"),
+    ],
+)
+def test_no_text_is_an_answer_only_where_the_model_had_nothing_to_say(
+    make_rlm: MakeRLM, form: str, reply: Reply, told: str
+) -> None:
+    """Else it is a failure. It was paid for, and is not asked for again."""
+    program = (
+        f"try:\n    said = repr(llm_query('p'{form})) + ' is the answer'\n"
+        "except SubCallError as error:\n    said = str(error)\n"
+        "FINAL(said)"
+    )
+    rlm = make_rlm([code(program)], lambda request: reply)
+    result = rlm.invoke({"query": "q", "context": "c"})
+    assert told in result["answer"]
+    assert (result["sub_calls"], rlm.server.count("sub")) == (1, 1)
+    assert result["total_input_tokens"] == rlm.server.usage.prompt_tokens
+
+
+@pytest.mark.parametrize("call", ["llm_map(5, 'p')", "llm_query_batched(5)", "rlm_query_batched(5)"])
+def test_a_batch_of_what_is_no_list_is_refused(make_rlm: MakeRLM, call: str) -> None:
+    """The code is told what the function takes, and what it got."""
+    program = f"try:\n    {call}\nexcept TypeError as error:\n    FINAL(str(error))"
+    answer = make_rlm([code(program)]).invoke({"query": "q", "context": "c"})["answer"]
+    assert answer.startswith(call.partition("(")[0])
+    assert " takes a list of " in answer
+    assert answer.endswith(", not int")
 
 
 async def test_children_are_nested_runs(make_rlm: MakeRLM) -> None:

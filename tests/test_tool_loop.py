@@ -25,6 +25,7 @@ from rlm_graph.models.metering import Estimate
 from rlm_graph.models.model import Model
 from rlm_graph.models.tool_loop import ANSWER_NOW, ToolLoop
 from rlm_graph.testing import Reply, Request, ScriptedServer, ToolCall
+from rlm_graph.tools import Tools
 
 Serve = Callable[..., ScriptedServer]
 
@@ -377,7 +378,7 @@ def test_no_rounds_are_refused(serve: Serve) -> None:
 
 
 async def test_the_tools_of_an_mcp_server_work(serve: Serve, tmp_path: Path) -> None:
-    """A real one, over its stdin and stdout: results, its errors, and what is no text."""
+    """A real one, over its stdin and stdout: results, its errors, and what is no text; in code they give values."""
     program = tmp_path / "server.py"
     program.write_text(
         "from mcp.server.fastmcp import FastMCP, Image\n"
@@ -394,6 +395,10 @@ async def test_the_tools_of_an_mcp_server_work(serve: Serve, tmp_path: Path) -> 
         "def picture() -> Image:\n"
         "    'A picture.'\n"
         "    return Image(data=b'x', format='png')\n"
+        "@server.tool()\n"
+        "def count(words: list[str]) -> dict[str, int]:\n"
+        "    'Count words.'\n"
+        "    return {word: len(word) for word in words}\n"
         "server.run()\n"
     )
     client = MultiServerMCPClient(
@@ -404,6 +409,12 @@ async def test_the_tools_of_an_mcp_server_work(serve: Serve, tmp_path: Path) -> 
         double, broken, picture = await second_request(
             serve, tools, ("double", {"n": 21}), ("broken", {}), ("picture", {})
         )
+        for_code = Tools(tools)
+        values = [await for_code.run("double", {"n": 21}, {}), await for_code.run("count", {"words": ["ab"]}, {})]
+        shown = await for_code.run("picture", {}, {})
+        with pytest.raises(ToolError, match=r"^broken: .*the reason$"):
+            await for_code.run("broken", {}, {})
     assert double == "42"
     assert "the reason" in broken
-    assert picture == "[image left out: only text can be read here]"
+    assert picture == json.loads(shown) == "[image left out: only text can be read here]"
+    assert [json.loads(value) for value in values] == [42, {"ab": 2}]

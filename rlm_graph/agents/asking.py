@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import ToolException
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.prebuilt import ToolRuntime
@@ -60,7 +60,7 @@ class Asker:
         context_store: Likewise; in place of both folders.
 
     Raises:
-        ConfigError: `rlm` is a graph, and something is given that it already has.
+        ConfigError: `rlm` is a graph, and something is given that it already has; or it is neither.
         UnknownModelError: a model's name is not known.
         MissingKeyError: a model's provider wants an API key and none is set.
     """
@@ -85,6 +85,8 @@ class Asker:
                     raise ConfigError(f"{name}: not allowed beside a graph, which has its own: give it to create_rlm")
             self._store = rlm.repls.store
             self._made = {(True, None): rlm, (False, None): rlm}
+        elif isinstance(rlm, Runnable) and not isinstance(rlm, BaseChatModel):  # a served graph, or one with retries
+            raise ConfigError(f"rlm: {type(rlm).__name__} is not allowed: must be what create_rlm returned, or a model")
         else:
             self._options |= {"model": resolve_model(rlm), "sub_model": sub_model and resolve_model(sub_model)}
 

@@ -443,7 +443,9 @@ def _below(
     manager = kind(handlers=[], parent_run_id=run_manager.run_id)
     manager.set_handlers(run_manager.inheritable_handlers)
     manager.add_tags(run_manager.inheritable_tags)
-    manager.add_metadata(run_manager.inheritable_metadata)
+    about = run_manager.inheritable_metadata
+    # What LangSmith is told of this call's model is not true of the tools and chains below it.
+    manager.add_metadata({name: value for name, value in about.items() if not name.startswith("ls_")})
     return manager
 
 

@@ -21,6 +21,7 @@ from rlm_graph.config import RLMConfig
 from rlm_graph.context import ContextStore
 from rlm_graph.errors import ConfigError
 from rlm_graph.graph import RLMGraph
+from rlm_graph.prompts import sendable
 
 _DESCRIPTION: Final = (
     "Answers a question about a tool's result that was too long to be shown and was kept under a handle. It is read by "
@@ -135,7 +136,7 @@ class LargeContextMiddleware(AgentMiddleware[HandlesState, Any]):
         held[handle] = {"context": ref.to_state(), "source": message.name or "a tool"}
         notice = (
             f"The result has {len(text):,} characters, too many to be shown. It is kept as {handle}; to ask about it, "
-            f"call {self.TOOL}(handle={handle!r}, query=...). It begins:\n\n{text[: self._head_chars]}"
+            f"call {self.TOOL}(handle={handle!r}, query=...). It begins:\n\n{sendable(text[: self._head_chars])}"
         )
         # What is no text (an image) stays: it is not what the RLM could read.
         others = [] if isinstance(message.content, str) else [block for block in message.content if not _is_text(block)]

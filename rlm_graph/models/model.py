@@ -183,7 +183,7 @@ class Model:
                     raise ModelError(f"{self.name} cannot be asked: {first_line(error)}") from error
                 left_s -= attempt.took_s
                 if attempt.has_timed_out:
-                    message = f"{self.name} gave no answer within {self._timeout_s:g} s (call_timeout)"
+                    message = f"{self.name} gave no answer within {_seconds(self._timeout_s)} (call_timeout)"
                     raise ModelUnreachableError(message) from error
                 if self._learns(model, error):
                     continue
@@ -262,8 +262,8 @@ class Model:
         asked_s, pause_s = retries.retry_after_s(error), retries.pause_s(error, retried)
         if pause_s >= left_s:
             due = "the next attempt is due in" if asked_s is None else "it asks to wait"
-            when = f"{due} {asked_s or pause_s:.3g} s"
-            left = f"{max(0.0, left_s):.3g} s of {self._timeout_s:g} s are left (call_timeout)"
+            when = f"{due} {_seconds(asked_s or pause_s)}"
+            left = f"{_seconds(max(0.0, left_s))} of {_seconds(self._timeout_s)} are left (call_timeout)"
             raise type(failure)(f"{failure}{times}; {when}, and {left}") from error
         log.info("%s; asked again in %.2f s", failure, pause_s)
         return pause_s
@@ -335,6 +335,11 @@ class _Learnt:
         from rlm_graph.models import completions
 
         return await completions.learn(self.model)
+
+
+def _seconds(seconds: float) -> str:
+    """A span to read: `0.25 s`, `4.99 s`, `60 s`, `3,600 s`."""
+    return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.3g} s"
 
 
 def _bytes_beyond_ascii(text: str) -> int:

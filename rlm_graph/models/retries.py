@@ -65,7 +65,7 @@ def retry_after_s(error: BaseException) -> float | None:
             seconds = float(headers.get(name, "")) * unit_s
         except ValueError:
             continue
-        if not math.isnan(seconds):
+        if math.isfinite(seconds):
             return max(0.0, seconds)
     try:
         return max(0.0, parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time())

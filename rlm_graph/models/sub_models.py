@@ -59,7 +59,7 @@ class SubModels:
         offered: Those that the settings of a run may choose in place of `root` and `default`, by name.
 
     Raises:
-        ConfigError: a name or a value of `named` is not allowed.
+        ConfigError: a name or a value of `named`, or a price, is not allowed.
     """
 
     def __init__(
@@ -75,11 +75,12 @@ class SubModels:
             if not isinstance(name, str) or not name.strip():
                 raise ConfigError(f"sub_models: {name!r} is not allowed: must be a name")
             spec = given if isinstance(given, SubModel) else SubModel(given)
-            if spec.max_concurrency is not None and (type(spec.max_concurrency) is not int or spec.max_concurrency < 1):
-                raise ConfigError(
-                    f"sub_models: max_concurrency {spec.max_concurrency!r} of {name!r} is not allowed: "
-                    f"must be a whole number from 1"
-                )
+            for limit in ("max_concurrency", "max_tokens"):
+                value = getattr(spec, limit)
+                if value is not None and (type(value) is not int or value < 1):
+                    raise ConfigError(
+                        f"sub_models: {limit} {value!r} of {name!r} is not allowed: must be a whole number from 1"
+                    )
             self._specs[name] = spec
         self._default = default
         self._root = root
@@ -88,6 +89,10 @@ class SubModels:
         own = {model_name(self._chat_models[name]): spec.price for name, spec in self._specs.items() if spec.price}
         self.prices: dict[str, Price] = {**own, **prices}
         """The caller's own, those of `SubModel` among them."""
+
+        for name, price in self.prices.items():
+            if not isinstance(price, Price):
+                raise ConfigError(f"prices: {price!r} of {name!r} is not allowed: must be a Price(input, output)")
 
         self._made: dict[tuple[object, ...], Model] = {}  # by settings: they learn what their servers refuse
 

@@ -7,7 +7,7 @@ import inspect
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -154,6 +154,9 @@ def as_tools(tools: Iterable[BaseTool | Callable[..., Any]]) -> dict[str, BaseTo
     Raises:
         ConfigError: something is no tool, or two have one name.
     """
+    # One tool can be gone through too, as each model of pydantic can: it gives its fields.
+    if isinstance(cast(object, tools), BaseTool) or not isinstance(tools, Iterable):
+        raise ConfigError(f"{tools!r:.200} is not allowed as tools: must be a list of them")
     by_name: dict[str, BaseTool] = {}
     for given in tools:
         made = given if isinstance(given, BaseTool) else _made(given)
@@ -199,13 +202,13 @@ async def call_tool(
         raise ToolError(f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]) from error
     if not isinstance(result, ToolMessage):
         raise ToolError(f"the tool gave a {type(result).__name__}, which has no meaning here")
-    text = _text(result.content)
+    text = text_of(result.content)
     if result.status == "error":
         raise ToolError(text[:MAX_ERROR_CHARS])
     return text
 
 
-def _text(content: str | list[str | dict[str, Any]]) -> str:
+def text_of(content: str | list[str | dict[str, Any]]) -> str:
     """The text of a result, which may be in parts: MCP tools give a list of them."""
     if isinstance(content, str):
         return content

@@ -136,6 +136,8 @@ class Texts:
     def _path(self, document: Any) -> Path:
         """The way to what a document's name, number or path means."""
         if self._is_text:
+            if type(document) is int and document not in (0, -1):  # a name may be that of the file it came from
+                raise Unusable(f"no document {document:,}: the context is one text, which is document 0")
             return ()
         if self._is_list:
             return (self._number(document),)

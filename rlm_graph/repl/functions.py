@@ -6,7 +6,7 @@ They are plain closures over the host, so that no bound method leads from a cell
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -60,9 +60,10 @@ def asking(host: Calls) -> dict[str, Function]:
         return_errors: bool = False,
     ) -> list[Any]:
         """Ask the sub-model about each item, all at once. `prompt` has `{item}` in it, or makes a prompt of an item."""
-        if isinstance(items, str):
-            raise TypeError("llm_map(items, prompt) takes a list of items; for one use llm_query(prompt)")
-        texts = [_text(_filled(prompt, item), "llm_map(items, prompt): the prompt") for item in items]
+        texts = [
+            _text(_filled(prompt, item), "llm_map(items, prompt): the prompt")
+            for item in _each(items, "llm_map(items, prompt) takes a list of items", "llm_query")
+        ]
         form = Form.of(schema, model)
         ids = [host.ask("llm_query", text, form.options) for text in texts]
         return _results(host, ids, form, return_errors)
@@ -102,10 +103,18 @@ def _text(value: Any, where: str) -> str:
 
 
 def _texts(prompts: Iterable[str], function: str) -> list[str]:
-    if isinstance(prompts, str):
-        single = function.removesuffix("_batched")
-        raise TypeError(f"{function}(prompts) takes a list of prompts; for one use {single}(prompt)")
-    return [_text(prompt, f"{function}(prompts)[{at}]") for at, prompt in enumerate(prompts)]
+    each = _each(prompts, f"{function}(prompts) takes a list of prompts", function.removesuffix("_batched"))
+    return [_text(prompt, f"{function}(prompts)[{at}]") for at, prompt in enumerate(each)]
+
+
+def _each(values: Iterable[Any], takes: str, single: str) -> Iterator[Any]:
+    """What a list, or anything that can be gone through, has in it; a text is one prompt, not its characters."""
+    if isinstance(values, str):
+        raise TypeError(f"{takes}; for one use {single}(prompt)")
+    try:
+        return iter(values)
+    except TypeError:
+        raise TypeError(f"{takes}, not {type(values).__name__}") from None
 
 
 def _filled(prompt: Any, item: Any) -> Any:
