@@ -15,20 +15,26 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import command_line
 import pytest
 from command_line import Outcome, descendants, is_alive, process, read_all, wait_until
 from web_server import Page, WebServer
 
+from rlm_graph.cli.batch_progress import BatchProgress
 from rlm_graph.cli.ending import WayOn, ended
 from rlm_graph.cli.model_choice import choose_models
-from rlm_graph.cli.screen import printable
+from rlm_graph.cli.progress import Progress
+from rlm_graph.cli.screen import Screen, printable
 from rlm_graph.cli.settings import SETTINGS
 from rlm_graph.config import RLMConfig, _range
 from rlm_graph.errors import ConfigError, ContextNotFoundError, RLMError
+from rlm_graph.events import RLMEvent
 from rlm_graph.testing import Reply, ScriptedServer, Usage, failures
+
+if TYPE_CHECKING:
+    from rlm_graph.cli.batch import Question
 
 QUESTION = "What is it?"
 CELL = "I look.\n```repl\nprint(len(context))\n```"
@@ -282,6 +288,32 @@ def test_control_characters_are_shown_as_escapes() -> None:
     assert printable("a\x1b[2Jb\r\x07\x9bc\u202ed\ud800\n\té") == "a\\x1b[2Jb\\r\\x07\\x9bc\\u202ed\\ud800\n\té"
 
 
+def test_an_answer_that_is_refused_is_told(cli: Callable[..., Outcome], text: str, tmp_path: Path) -> None:
+    """In the line of its iteration, with the first thing that is wrong with it."""
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object", "properties": {"year": {"type": "integer"}}, "required": ["year"]}')
+    replies = [f"```repl\nFINAL({answer})\n```" for answer in ("{'year': 'soon'}", "{'year': 2027}")]
+    with ScriptedServer({"root": replies}) as server:
+        outcome = cli(QUESTION, text, "--schema", str(schema), server=server)
+    assert outcome.out == '{"year": 2027}\n'
+    assert re.search(r"^iteration 1/25: 1 line of code, answer refused: .*year.*, \d\.\d s$", outcome.err, re.MULTILINE)
+    assert "iteration 2/25: 1 line of code, answer, " in outcome.err
+
+
+def test_a_cost_that_becomes_unknown_is_shown_as_none() -> None:
+    """A run that is followed alone and one in a batch say the same: a sum without one of its parts would be wrong."""
+    screen, question = Screen(), cast("Question", None)
+    alone = Progress(screen, RLMConfig(), quiet=True, verbose=False)
+    in_batch = BatchProgress(screen, 1, quiet=True).begin(question, lambda: None)
+    for cost_usd, shown in ((0.25, "$0.25, "), (None, "")):
+        detail = {"failed": False, "input_tokens": 1200, "output_tokens": 34, "cost_usd": cost_usd}
+        for follower in (alone, in_batch):
+            follower.event(RLMEvent("sub_call_end", 1, "", detail))
+        assert f"1,234 tokens, {shown}0.0 s" in alone.summary("after")
+        assert in_batch.state["cost_usd"] == cost_usd
+        assert in_batch.state["total_input_tokens"] + in_batch.state["total_output_tokens"] == 1234
+
+
 def test_logging_is_as_before(cli: Callable[..., Outcome], text: str) -> None:
     """A command line in somebody's process shows what is logged, and leaves no handlers and levels behind."""
     root = logging.getLogger()
@@ -467,6 +499,10 @@ def some_file(folder: Path) -> str:
         (lambda folder: [QUESTION, some_file(folder), "-q", "-v"], 2, "--quiet and --verbose"),
         (lambda folder: [QUESTION, some_file(folder), "--offline", "--model", "openai:x"], 2, "--offline"),
         (lambda folder: [QUESTION, some_file(folder), "--encoding", "no-such"], 14, "no-such"),
+        (lambda _: [QUESTION, ""], 11, "a name of the context is empty"),  # "$FILE", which is not set
+        (lambda _: [QUESTION, "ftp://127.0.0.1:9/x"], 14, "ftp://127.0.0.1:9/x cannot be read: ConnectionRefused"),
+        (lambda folder: [QUESTION, some_file(folder), "--schema", "no.json"], 2, "'no.json' cannot be read: No such"),
+        (lambda folder: [QUESTION, some_file(folder), "--schema", some_file(folder)], 2, "holds no JSON: "),
     ],
 )
 def test_bad_input_is_one_line_and_an_exit_code(
@@ -516,6 +552,21 @@ def test_a_server_that_is_not_there_is_one_line(
     outcome = cli("ask", QUESTION, text, "--model", "openai:m")
     assert outcome.code == 27
     assert "no connection" in outcome.error
+
+
+def test_wrong_usage_is_one_line(cli: Callable[..., Outcome]) -> None:
+    """Where the choices for an option are told, too."""
+    outcome = cli("export", "nightly")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "Missing option '--format' / '-f'. Choose from: rlms, chrome, otel" in outcome.error
+
+
+@pytest.mark.parametrize("words", ["models --offline --json", "doctor", "--version", "--help"])
+def test_a_full_disk_is_one_line(words: str) -> None:
+    """Whatever was to be written to it: a page of help, and the error itself, which --json tells on stdout too."""
+    ran = subprocess.run(["bash", "-c", f"{sys.executable} -m rlm_graph {words} > /dev/full"], capture_output=True)
+    assert (ran.returncode, ran.stderr) == (1, b"error: [Errno 28] No space left on device\n")
 
 
 def raising(error: BaseException) -> Callable[[WayOn], int]:

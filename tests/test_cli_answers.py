@@ -60,7 +60,7 @@ def _file(beside: str, content: str) -> str:
     ("content", "reason"),
     [
         (None, "cannot be read"),
-        ("{", "cannot be read"),
+        ("{", "holds no JSON: "),
         ("[]", "must hold a JSON object"),
         ('{"type": "nothing"}', "the schema cannot be used"),
     ],

@@ -17,12 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import command_line
 import pytest
-from command_line import BIN, Outcome, Play, process, wait_until
+from command_line import Outcome, Play, process, wait_until
 from scripts import thread, turns
 
 from rlm_graph import ContextStore, create_rlm
@@ -57,9 +58,13 @@ def home() -> Path:
     return Path(os.environ["RLM_GRAPH_HOME"])
 
 
-def slow(request: Request) -> Reply:
-    """A sub-model that takes its time; its answer tells which prompt it belongs to."""
-    return Reply(text=f"<{request.text}>", delay_s=0.8)
+def slow(*, after: int) -> Callable[[Request], Reply]:
+    """A sub-model that answers so many prompts, and takes its time for the next three, which are in flight then.
+
+    Its answers tell which prompts they belong to.
+    """
+    numbers = count()
+    return lambda request: Reply(text=f"<{request.text}>", delay_s=0.8 if after <= next(numbers) < after + 3 else 0)
 
 
 def counts(server: ScriptedServer) -> Counter[str]:
@@ -92,10 +97,9 @@ def test_the_printed_command_goes_on_and_asks_nothing_twice(
     cli: Cli, play: Play, text: str, sent: signal.Signals, code: int
 ) -> None:
     """Answers that were on their way when it stopped count; nobody else can touch the run while it goes on."""
-    server = play(turns(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow(after=3))
     with process(*ASK, text, "--run", "nightly", "--max-concurrency", "3", "--json") as running:
         wait_until(lambda: server.count("sub") >= 4)
-        assert listed(cli)["nightly"]["status"] == "running"
         for command in ("resume", "rm"):
             outcome = cli(command, "nightly")
             assert outcome.code == 52
@@ -114,10 +118,9 @@ def test_the_printed_command_goes_on_and_asks_nothing_twice(
     assert (run["status"], run["iterations"]) == ("stopped", 1)
     assert run["sub_calls"] == server.count("sub") < 8
 
-    command = line.removeprefix("stopped; go on with: ")
-    ran = subprocess.run(["bash", "-c", f'PATH="{BIN}:$PATH" {command}'], capture_output=True, text=True)
-    assert (ran.returncode, ran.stdout) == (0, f"{READ}\n"), ran.stderr
-    assert "after 1 iteration" in ran.stderr
+    outcome = cli(*told["resume"][1:])
+    assert (outcome.code, outcome.out) == (0, f"{READ}\n")
+    assert "after 1 iteration" in outcome.err
     assert set(counts(server).values()) == {1}
     assert len(counts(server)) == 10
     run = listed(cli)["nightly"]
@@ -126,13 +129,14 @@ def test_the_printed_command_goes_on_and_asks_nothing_twice(
 
 def test_a_killed_run_goes_on(cli: Cli, play: Play, text: str) -> None:
     """`kill -9` leaves an interrupted run, which is listed with what was answered, and asks again what was not."""
-    server = play(turns(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow(after=3))
     with process(*ASK, text, "--max-concurrency", "2") as running:
-        wait_until(lambda: server.count("sub") >= 5)
+        wait_until(lambda: [run["sub_calls"] for run in listed(cli).values()] == [3])
+        ((name, run),) = listed(cli).items()
+        assert run["status"] == "running"
         running.kill()
     ((name, run),) = listed(cli).items()
-    assert (run["status"], run["iterations"]) == ("interrupted", 1)
-    assert 3 <= run["sub_calls"] <= 5
+    assert (run["status"], run["iterations"], run["sub_calls"]) == ("interrupted", 1, 3)
     asked = server.count("sub")
     outcome = cli("resume", name)
     assert (outcome.code, outcome.out) == (0, f"{READ}\n")
@@ -141,9 +145,22 @@ def test_a_killed_run_goes_on(cli: Cli, play: Play, text: str) -> None:
     assert listed(cli) == {}  # nobody has named it, and it has its answer
 
 
+def test_a_terminal_that_is_closed_stops_the_run(cli: Cli, play: Play, text: str) -> None:
+    """As SIGTERM does (a shell sends SIGHUP): at a safe point; that nobody can read what it says is no error."""
+    server = play(turns(PARTS, TOLD), slow(after=0))
+    terminal = Terminal(*ASK, text, "--run", "r", "--max-concurrency", "3")
+    wait_until(lambda: server.count("sub") == 3)
+    terminal.close()
+    terminal.process.send_signal(signal.SIGHUP)
+    assert terminal.process.communicate(timeout=10) == (b"", None)
+    assert terminal.process.returncode == 129
+    run = listed(cli)["r"]
+    assert (run["status"], run["sub_calls"]) == ("stopped", server.count("sub"))
+
+
 def test_another_host_goes_on(cli: Cli, play: Play, text: str, tmp_path: Path, postgres_url: str) -> None:
     """With a store and a database that both reach, an empty home folder is enough; the printed command names them."""
-    server = play(turns(PARTS, TOLD), slow)
+    server = play(turns(PARTS, TOLD), slow(after=3))
     places = ["--store", (tmp_path / "our store").as_uri(), "--database", postgres_url]
     with process(*ASK, text, *places, "--run", "shared", "--max-concurrency", "3") as running:
         wait_until(lambda: server.count("sub") >= 4)
@@ -208,9 +225,14 @@ def test_a_finished_run_prints_its_answer_again(cli: Cli, play: Play, text: str)
         patch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
         Path(text).unlink()
         assert cli("resume", "r").out == "forty-two\n"
-        again = json.loads(cli("resume", "r", "--json").out)
+        outcome = cli("resume", "r", "--json", "--model", "openai:other", "--max-usd", "3", "--no-run-ahead")
+        again = json.loads(outcome.out)
     first.pop("elapsed_s"), again.pop("elapsed_s")
     assert again == first
+    given = "--model openai:other --max-usd 3.0 --no-run-ahead"
+    assert outcome.err == (
+        f"warning: {given} changes nothing: run 'r' has its answer; another way: rlm-graph fork r --at N {given}\n"
+    )
 
 
 # Budgets
@@ -228,8 +250,9 @@ def test_a_budget_that_ran_out_can_be_raised(cli: Cli, play: Play, text: str) ->
     assert told["resume"] == ["rlm-graph", "resume", "r", "--max-usd", "0.12"]
     assert listed(cli)["r"]["status"] == "out_of_budget"
 
-    again = json.loads(cli("resume", "r", "--json", "--max-iterations", "100").out)  # not what ran out
-    assert (again["answer"], server.count("gpt-4.1")) == ("a draft", 2)
+    outcome = cli("resume", "r", "--json", "--max-iterations", "100")
+    assert "--max-iterations 100 changes nothing: max_usd ran out, and is not raised" in outcome.err
+    assert (json.loads(outcome.out)["answer"], server.count("gpt-4.1")) == ("a draft", 2)
 
     told = json.loads(cli(*told["resume"][1:], "--json").out)
     assert (told["answer"], told["status"], told["iterations"]) == ("forty-two", "complete", 3)
@@ -460,6 +483,10 @@ def test_a_fork_runs_code(cli: Cli, play: Play, text: str, tmp_path: Path) -> No
     assert "changed" in request.text
     assert listed(cli)["f"]["iterations"] == 3
     assert cli("fork", "r", "--at", "1", "--code", "-", stdin=b"FINAL(x * 2)").out == "oneone\n"
+    assert cli("fork", "f", "--at", "2", "--code", "-", stdin=b"FINAL(x + y)").out == "oneONE\n"
+    outcome = cli("fork", "f", "--at", "1")
+    assert outcome.code == 2
+    assert "run 'f' has the iterations 2 (where it was forked from another run) to 3" in outcome.error
     assert server.count("root") == 1
 
 
@@ -484,7 +511,7 @@ def test_a_fork_asks_another_question(cli: Cli, play: Play, text: str) -> None:
         (["--at", "7"], "--at: 7 is not allowed: run 'r' has the iterations 0 (before the first) to 2"),
         (["--at", "2"], "--at: run 'r' has its answer in iteration 2: give --query, --code, or another"),
         (["--at", "-1"], "--at: -1 is not allowed"),
-        (["--at", "1", "--code", "missing.py"], "--code: 'missing.py' cannot be read"),
+        (["--at", "1", "--code", "missing.py"], "--code: 'missing.py' cannot be read: No such file"),
         (["--at", "1", "--code", "missing.py", "--query", "q"], "--query and --code exclude each other"),
         (["--at", "1", "--query", " "], "--query: ' ' is not allowed"),
         (["--at", "1", "--max-iterations", "0"], "max_iterations: 0 is not allowed"),
@@ -587,8 +614,12 @@ class Terminal:
         out = self.process.stdout.read().decode()
         code = self.process.wait(timeout=20)
         self.process.stdout.close()
-        os.close(self._ours)
+        self.close()
         return code, out
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self._ours)
 
 
 def test_a_person_at_a_terminal_is_asked(
@@ -657,6 +688,24 @@ def test_money_is_asked_for_until_there_is_an_answer(
     assert ("more than $2.00" in shown) == ("0.5" in typed)
 
 
+class Interrupted(io.StringIO):
+    """A terminal at which Ctrl-C is pressed."""
+
+    def readline(self, _size: int | None = -1) -> str:
+        raise KeyboardInterrupt
+
+
+def test_what_follows_an_interrupted_question_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line of the question ends."""
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        ask_person(spend(2.0), Screen())
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).endswith("(n)o: \n")
+
+
 def test_an_editor_that_fails_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -679,10 +728,16 @@ def test_an_editor_that_fails_changes_nothing(
 def test_what_is_missing_is_told_before_anything_is_asked(
     cli: Cli, play: Play, text: str, home: Path, tmp_path: Path
 ) -> None:
-    """A snapshot, a context, the checkpoints, the journal: each is named, with the way on."""
-    server = play([CELL, Reply(status=400)])
+    """A snapshot, a context, the checkpoints, the journal: each is named, with the way on, which leads on."""
+    server = play([CELL, Reply(status=400), ANSWER])
     assert cli(*ASK, text, "--run", "r").code == 25
     (snapshot,) = (home / "snapshots").rglob("?" * 64)
+    whole = snapshot.read_bytes()
+    snapshot.write_bytes(whole[:-1] + b"?")
+    outcome = cli("resume", "r")
+    assert outcome.code == 32
+    assert f"{snapshot} was changed" in outcome.error
+    snapshot.write_bytes(whole)
     snapshot.rename(tmp_path / "aside")
     outcome = cli("resume", "r")
     assert outcome.code == 32
@@ -696,22 +751,43 @@ def test_what_is_missing_is_told_before_anything_is_asked(
     assert outcome.code == 10
     assert blob.name in outcome.error
     blob.unlink()
-    assert cli("resume", "r").code == 11
+    outcome = cli("resume", "r")
+    assert outcome.code == 11
+    assert f"ask something about {text}, and it is there again" in outcome.error
     assert server.count("root") == 2
 
     outcome = cli("resume", "r", "--store", str(tmp_path / "elsewhere"))
     assert outcome.code == 11
     assert "elsewhere" in outcome.error
 
+    assert cli("ask", "How many lines?", text, "--offline").out == "273 lines\n"
+    assert cli("resume", "r").out == "forty-two\n"
+    assert server.count("root") == 3
+
 
 def test_checkpoints_that_cannot_be_used_are_named(cli: Cli, play: Play, text: str, home: Path) -> None:
-    """And that nothing is lost that was paid for."""
-    play([CELL, Reply(status=400)])
+    """And nothing that was paid for is asked again: the run goes on when they are back."""
+    server = play([CELL, Reply(status=400), ANSWER])
     cli(*ASK, text, "--run", "r")
-    (home / "checkpoints.sqlite").write_bytes(b"no database" * 1000)
+    checkpoints = home / "checkpoints.sqlite"
+    whole = checkpoints.read_bytes()
+    for damaged, why in (
+        (b"no database" * 1000, "cannot be used: file is not a database; the file is no SQLite database"),
+        (whole[:8192] + b"?" * (len(whole) - 8192), "cannot be used: database disk image is malformed"),
+    ):
+        checkpoints.write_bytes(damaged)
+        for words in (["resume", "r"], ["fork", "r", "--at", "1"]):
+            outcome = cli(*words)
+            assert outcome.code == 50
+            assert f"the checkpoints in {checkpoints} {why}" in outcome.error
+    checkpoints.unlink()
     outcome = cli("resume", "r")
     assert outcome.code == 50
-    assert f"the checkpoints in {home / 'checkpoints.sqlite'} cannot be used: file is not a database" in outcome.error
+    assert f"the checkpoints of run 'r' are gone: there are none in {checkpoints}" in outcome.error
+    assert server.count("root") == 2
+    checkpoints.write_bytes(whole)
+    assert cli("resume", "r").out == "forty-two\n"
+    assert server.count("root") == 3
 
 
 def test_a_journal_of_a_newer_version_is_refused(cli: Cli, home: Path, text: str) -> None:
@@ -720,7 +796,14 @@ def test_a_journal_of_a_newer_version_is_refused(cli: Cli, home: Path, text: str
     with closing(sqlite3.connect(home / "journal.sqlite")) as connection:
         connection.execute("UPDATE rlm_journal SET version = 99")
         connection.commit()
-    for words in (["runs"], ["gc"], ["resume", "r"], ["ask", "How many lines?", text, "--offline"]):
+    for words in (
+        ["runs"],
+        ["gc"],
+        ["rm", "r"],
+        ["resume", "r"],
+        ["fork", "r", "--at", "1"],
+        ["ask", "How many lines?", text, "--offline"],
+    ):
         outcome = cli(*words)
         assert outcome.code == 51
         assert "is of version 99" in outcome.error

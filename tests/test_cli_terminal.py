@@ -17,6 +17,10 @@ from command_line import Outcome, read_all
 from rich.text import Text
 from scripts import turn_of
 
+from rlm_graph.cli.doctor import table as layers_table
+from rlm_graph.cli.models import Listed
+from rlm_graph.cli.models import table as models_table
+from rlm_graph.repl.confine.layer import LayerStatus
 from rlm_graph.testing import Reply, Request, ScriptedServer
 
 no_models = command_line.no_models
@@ -93,9 +97,41 @@ def test_a_terminal_of_80_columns_is_enough() -> None:
     """For whatever has columns, bars or rules: no line is wider. Sentences may be, terminals wrap those."""
     for words in (["show", "r", "--full"], ["runs"], ["models"], ["doctor"]):
         shown = lines(on_terminal(*words, OPENAI_API_KEY="x", ANTHROPIC_API_KEY="y"))
-        wide = [line for line in shown if Text(line).cell_len > 80]
-        assert [line for line in wide if not line.startswith("ask would use ")] == [], words
+        assert [line for line in shown if Text(line).cell_len > 80] == [], words
         assert words[0] != "show" or any(line.startswith("│ ") and len(line) > 60 for line in shown)
+
+
+def test_a_terminal_that_is_narrow_loses_nothing() -> None:
+    """The tables break their lines: a model's figures and a layer's sentence stand below their names."""
+    listed = [Listed("openai:gpt-4.1-mini", "OPENAI_API_KEY", 1_000_000, 0.4, 1.6, "sub")]
+    assert models_table(listed, 40).splitlines() == [
+        "model  because",
+        "  window  in/Mtok  out/Mtok  use",
+        "openai:gpt-4.1-mini  OPENAI_API_KEY",
+        "      1M    $0.40     $1.60  sub",
+    ]
+    layers = [LayerStatus("ends with its parent", "is killed when its zygote ends, in whatever way", True, "on", "")]
+    assert layers_table(layers, 40).splitlines()[-3:] == [
+        "on     ends with its parent  yes",
+        "  is killed when its zygote ends, in",
+        "  whatever way",
+    ]
+
+
+def test_nothing_that_a_model_wrote_drives_the_terminal(tmp_path: Path) -> None:
+    """Escapes in an answer, in a reply and in what was printed are shown; in a pipe the answer is as it is."""
+    context = tmp_path / "c.txt"
+    context.write_text("abc")
+    cell = "```repl\nprint('\\x1b[2J' + 'y' * 100)\nFINAL('a\\x1b[2Jb\\x07')\n```"
+    with ScriptedServer({"root": cell}) as server:
+        surroundings = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-test", "NO_COLOR": "1"}
+        words = ["ask", "What is it?", str(context), "--model", "openai:root", "--run", "r", "--verbose"]
+        written = on_terminal(*words, **surroundings)
+        assert lines(written)[-2] == r"a\x1b[2Jb\x07"
+        assert "│ " + r"\x1b[2J" + "y" * 71 + "\n│ " + "y" * 29 + "\n" in "\n".join(lines(written))
+        assert "\x1b[2J" not in written
+        command = [sys.executable, "-m", "rlm_graph", "resume", "r"]
+        assert subprocess.run(command, capture_output=True).stdout == b"a\x1b[2Jb\x07\n"
 
 
 @pytest.mark.usefixtures("_run")

@@ -294,7 +294,8 @@ def test_spans_go_to_a_collector(run: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", web.address)
         outcome = run("export", "r", "-f", "otel")
     assert outcome.code == 2
-    assert f"the collector at {web.address} does not take the spans" in outcome.err
+    assert f"the collector at {web.address} does not take the spans" in outcome.error
+    assert outcome.err.count("\n") == 1
 
 
 # All of them

@@ -26,7 +26,7 @@
     ending.py         how a command ends: one line and an exit code, whatever happened; a second line where it can go on
 
 Exit codes: 0 an answer, 1 a bug (of `doctor`: the REPL cannot be confined), 2 wrong usage, 55 the run waits for a
-person, 130 Ctrl-C, 143 SIGTERM; the others are those of `rlm_graph.errors`.
+person, 129 the terminal was closed (SIGHUP), 130 Ctrl-C, 143 SIGTERM; the others are those of `rlm_graph.errors`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typer import Argument, BadParameter, Option
 
 from rlm_graph import __version__
 from rlm_graph.cli.completion import model_names, run_names, whole_words
-from rlm_graph.cli.ending import USAGE, WayOn, ended, fail
+from rlm_graph.cli.ending import USAGE, WayOn, ended, fail, unwritten
 from rlm_graph.cli.settings import as_words, changed, settings_as_options
 
 # Typer's usage errors (an unknown option, a missing argument) have no public base class; this is it.
@@ -118,8 +118,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         with whole_words() if os.environ.get("_RLM_GRAPH_COMPLETE") == "complete_bash" else nullcontext():
             return app(args=words, prog_name="rlm-graph", standalone_mode=False) or 0
+    except OSError as error:  # of --help and --version; commands handle their own
+        return unwritten(error, as_json=False)
     except _UsageProblem as problem:
-        text = problem.format_message().rstrip(".")
+        text = " ".join(problem.format_message().split()).rstrip(".")
         if not text:  # no arguments at all: the help has been printed
             return USAGE
         command = problem.ctx.command_path if problem.ctx is not None else "rlm-graph"

@@ -61,8 +61,8 @@ def ask(
         context = load(sources, encoding, storage, screen, quiet=output.quiet)
         choice = choose_models(model, sub_model, offline=offline)
         for note in choice.notes:
-            screen.say(note)
-        screen.say(f"model: {choice}")
+            screen.say(note, at_words=True)
+        screen.say(f"model: {choice}", at_words=True)
         beginning = Beginning(question, context.sha256, choice, config.model_dump(), list(sources), encoding, form)
         name = run or invented_name(lambda name: storage.begin(name, beginning, named=False))
         if run is not None and not storage.begin(run, beginning, named=True):
@@ -97,8 +97,10 @@ def read_schema(name: str) -> dict[str, Any]:
     """
     try:
         schema = json.loads(Path(name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--schema: {name!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"--schema: {name!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"--schema: {name!r} holds no JSON: {error}") from error
     if not isinstance(schema, dict):
         raise ConfigError(f"--schema: {name!r} must hold a JSON object, the JSON Schema of the answer")
     return schema
@@ -110,6 +112,8 @@ def load(sources: Sequence[str], encoding: str | None, storage: Storage, screen:
     Raises:
         ContextError: it cannot be read, or there is nothing in it.
     """
+    if "" in sources:
+        raise ContextNotFoundError("a name of the context is empty: name a file, or . for this folder")
     from_keyboard = "-" in sources and sys.stdin is not None and sys.stdin.isatty()
     if from_keyboard:
         screen.say("reading the context from the terminal; Ctrl-D ends it")

@@ -227,8 +227,8 @@ def read_questions(
     problems.check()
     for choice in chosen.values():
         for note in choice.notes:
-            screen.say(note)
-        screen.say(f"model: {choice}")
+            screen.say(note, at_words=True)
+        screen.say(f"model: {choice}", at_words=True)
     contexts = _Contexts(common, storage, screen, quiet=quiet)
     seen: dict[str, int] = {}
     asked = []
@@ -478,7 +478,7 @@ class _Batch:
         run.before = await asyncio.to_thread(self._begun, run)
         if run.before:
             follower.goes_on({**run.before, **await asyncio.to_thread(storage.paid, run.name)})
-            await asyncio.to_thread(check_storage, storage, run.name, run.before)
+            await asyncio.to_thread(check_storage, run, run.name)
         await asyncio.to_thread(storage.contexts.renew, question.context.sha256)
         session = await storage.journal.open_session(run.name)
         try:
@@ -504,7 +504,7 @@ class _Batch:
         if self._storage.begin(run.name, run.beginning, named=True):
             return {}
         self._storage.refuse_busy(run.name)
-        return self._storage.values(run.name) or {}
+        return self._storage.state(run.name)
 
 
 def _told(error: RLMError) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.text import Text
 
-from rlm_graph.cli.progress import duration
+from rlm_graph.cli.progress import duration, spent_by
 from rlm_graph.cli.screen import Screen, counted, money
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ class Followed:
 
     def event(self, event: RLMEvent) -> None:
         """Something happened in the run."""
-        if event.detail.get("cost_usd") is not None:
-            self.state["cost_usd"] = event.detail["cost_usd"]
+        self.state |= spent_by(event)
         self._spending()
 
     def totals(self, state: Mapping[str, Any]) -> None:
@@ -192,7 +191,7 @@ class BatchProgress:
         if is_bad or not self._quiet:
             place = f"{self._in_all.of(*_STATUSES):,}/{self._questions:,} {question.shown_id}"
             told = ", ".join([*parts, duration(seconds)])
-            self._screen.say(f"{place}: {told}{why}", style="yellow" if is_bad else "dim")
+            self._screen.say(f"{place}: {told}{why}", style="yellow" if is_bad else "dim", at_words=not is_bad)
 
     def summary(self) -> dict[str, Any]:
         """For --json."""

@@ -11,7 +11,7 @@ from rlm_graph.repl.confine.report import doctor as try_layers
 UNCONFINED = 1
 
 MIN_COLUMNS = 20
-"""Columns that the last column has at least, where it is wrapped."""
+"""Columns that the last column needs beside the others; where there are fewer, it stands below them."""
 
 
 def doctor(*, as_json: bool) -> int:
@@ -43,7 +43,11 @@ def table(layers: list[LayerStatus], columns: int | None = None) -> str:
     lines = []
     for row in rows:
         first = "".join(f"{cell.ljust(width)}  " for cell, width in zip(row[:3], widths, strict=True))
-        left = None if columns is None else columns - len(first)
-        texts = [row[3]] if left is None or left < MIN_COLUMNS else textwrap.wrap(row[3], left)
-        lines += [(first if not number else " " * len(first)) + text for number, text in enumerate(texts)]
+        if columns is None:
+            lines.append(first + row[3])
+        elif (left := columns - len(first)) >= MIN_COLUMNS:
+            texts = textwrap.wrap(row[3], left)
+            lines += [(" " * len(first) if number else first) + text for number, text in enumerate(texts)]
+        else:
+            lines += [first.rstrip(), *textwrap.indent(textwrap.fill(row[3], columns - 2), "  ").splitlines()]
     return "\n".join(lines)

@@ -10,8 +10,10 @@ import shlex
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import UnsupportedOperation
 from types import FrameType
 from typing import Any
 
@@ -23,12 +25,21 @@ WAITING = 55
 BROKEN_PIPE = 128 + signal.SIGPIPE
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
+HUNG_UP = 128 + signal.SIGHUP
 
 DEBUG_HINT = " (RLM_GRAPH_DEBUG=1 shows the traceback)"
 
 
 class Terminated(BaseException):
-    """SIGTERM came; like `KeyboardInterrupt`, it unwinds whatever was going on."""
+    """SIGTERM came, or SIGHUP: the terminal was closed. Like `KeyboardInterrupt`, it unwinds whatever was going on.
+
+    Args:
+        number: The signal's.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
 @dataclass
@@ -75,7 +86,10 @@ def ended(
 ) -> int:
     """Do the work of a command, which keeps the way on up to date, and return its exit code however it ends."""
     way_on = WayOn()
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, terminate)
     try:
         return work(way_on)
     except RLMError as error:
@@ -84,21 +98,27 @@ def ended(
         return fail(type(error).__name__, str(error), error.exit_code, as_json=as_json, hint=hint, way_on=way_on)
     except KeyboardInterrupt:
         return fail("Interrupted", "interrupted", INTERRUPTED, as_json=as_json, way_on=way_on)
-    except Terminated:
-        return fail("Terminated", "terminated", TERMINATED, as_json=as_json, way_on=way_on)
-    except BrokenPipeError:  # whoever read the answer has seen enough: `| head`
-        _drop_output()
-        return BROKEN_PIPE
-    except OSError as error:  # a full disk, most of all
-        _debug()
-        return fail(type(error).__name__, str(error), BUG, as_json=as_json, way_on=way_on)
+    except Terminated as error:
+        return fail("Terminated", "terminated", error.exit_code, as_json=as_json, way_on=way_on)
+    except OSError as error:
+        return unwritten(error, as_json=as_json, way_on=way_on)
     except Exception as error:
         _debug()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         message = f"{reason}; this is a bug in rlm-graph"
         return fail(type(error).__name__, message, BUG, as_json=as_json, hint=DEBUG_HINT, way_on=way_on)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def unwritten(error: OSError, *, as_json: bool, way_on: WayOn | None = None) -> int:
+    """End a command whose output, or something else, cannot be written, and return its exit code."""
+    if isinstance(error, BrokenPipeError):  # whoever read the answer has seen enough: `| head`
+        drop_output()
+        return BROKEN_PIPE
+    _debug()  # a full disk, most of all
+    return fail(type(error).__name__, str(error), BUG, as_json=as_json, way_on=way_on)
 
 
 def fail(kind: str, message: str, exit_code: int, *, as_json: bool, hint: str = "", way_on: WayOn | None = None) -> int:
@@ -107,24 +127,24 @@ def fail(kind: str, message: str, exit_code: int, *, as_json: bool, hint: str = 
     from rlm_graph.cli.screen import Screen, write_json
 
     way_on = way_on or WayOn()
-    try:
+    with _whoever_reads_it():
         screen = Screen()
-        if exit_code in (INTERRUPTED, TERMINATED):
+        if exit_code in (INTERRUPTED, TERMINATED, HUNG_UP):
             screen.say(f"stopped; {way_on.line}" if way_on.words else message)
         else:
             screen.problem("error", message + hint)
             if way_on.words:
                 screen.say(way_on.line)
-        if as_json:
+    if as_json:
+        with _whoever_reads_it():
             write_json({"error": {"type": kind, "message": message, "exit_code": exit_code}, **way_on.told()})
-    except BrokenPipeError:
-        _drop_output()
     return exit_code
 
 
-def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """What SIGTERM does."""
-    raise Terminated
+def terminate(number: int, _frame: FrameType | None) -> None:
+    """What SIGTERM and SIGHUP do."""
+    drop_output()
+    raise Terminated(number)
 
 
 def _debugging() -> bool:
@@ -136,12 +156,29 @@ def _debug() -> None:
         traceback.print_exc()
 
 
-def _drop_output() -> None:
-    """Nobody reads it any more; without this, Python says so when it flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+@contextmanager
+def _whoever_reads_it() -> Iterator[None]:
+    """What cannot be told is not told: the exit code says enough."""
+    try:
+        yield
+    except OSError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Write to nowhere from now on what nobody reads any more, or what no disk takes; everything else goes on.
+
+    Without this, Python would say so when it flushes at its end, and a closed terminal would fail whatever writes next.
+    """
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
         try:
             stream.flush()
-        except BrokenPipeError:
+            os.write(stream.fileno(), b"")  # a terminal that was closed refuses even that
+        except UnsupportedOperation:  # no file is behind it
+            continue
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+            os.close(nowhere)

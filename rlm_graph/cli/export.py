@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ def _export_spans(story: Story, output: str | None) -> int:
         raise MissingExtraError(f"OpenTelemetry is not installed: pip install 'rlm-graph[otel]' ({error})") from error
     endpoint = next((os.environ[variable] for variable in _ENDPOINTS if os.environ.get(variable)), None)
     if output is None and endpoint is not None:
+        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # each of its attempts would be a line
         count = otel.send_spans(story, endpoint)
         Screen().say(f"sent {counted(count, 'span')} to {endpoint}")
         return 0

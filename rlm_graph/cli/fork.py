@@ -75,10 +75,11 @@ def fork(
 
         run = Run(new_name or "", new_name is not None, beginning, config, storage, screen, output, way_on)
         rlm = run.graph()
-        run.before = run_blocking(_state_after(rlm, name, at, with_answer=query is not None))
+        with storage.clear_errors():
+            run.before = run_blocking(_state_after(rlm, name, at, with_answer=query is not None))
         if run.before["answer"] is not None and query is None and code is None:
             raise ConfigError(f"--at: run {name!r} has its answer in iteration {at}: give --query, --code, or another")
-        check_storage(storage, name, run.before)
+        check_storage(run, name)
         screen.say(f"model: {choice}")
         if new_name is None:
             run.name = invented_name(lambda name: _begin(run, name))
@@ -87,7 +88,8 @@ def fork(
         elif not _begin(run, new_name):
             storage.refuse_taken(new_name, "--as")  # somebody was faster
         way_on.lead_to(run.name, storage.words)
-        run_blocking(_write(run, rlm, cell))
+        with storage.clear_errors():
+            run_blocking(_write(run, rlm, cell))
         return run.carry_out(rlm, None if query is None else {"query": query})
 
 
@@ -97,9 +99,13 @@ def _read_code(code: str) -> str:
     Raises:
         ConfigError: it cannot be read, or there is none.
     """
+    if code == "-" and sys.stdin is None:
+        raise ConfigError("--code: '-': there is no standard input")
     try:
         text = sys.stdin.read() if code == "-" else Path(code).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"--code: {code!r} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ConfigError(f"--code: {code!r} cannot be read: {error}") from error
     if not text.strip():
         raise ConfigError(f"--code: there is no code in {code!r}")
@@ -119,12 +125,13 @@ async def _state_after(rlm: RLMGraph, name: str, at: int, *, with_answer: bool) 
         ConfigError: there is no such iteration.
     """
     thread: RunnableConfig = {"configurable": {"thread_id": name}}
-    last, answered, end = -1, None, () if with_answer else ("finalize",)
+    seen: list[int] = []
+    answered, end = None, () if with_answer else ("finalize",)
     async for state in rlm.aget_state_history(thread):  # the newest first
         if state.next not in (("generate_code",), end):
             continue
         iterations = state.values["iterations"]
-        last = max(last, iterations)
+        seen.append(iterations)
         if iterations == at and state.next == end:
             answered = answered or dict(state.values)
         elif iterations == at and state.values["codeless"] != 1:  # that was no iteration, and left a state all the same
@@ -133,9 +140,10 @@ async def _state_after(rlm: RLMGraph, name: str, at: int, *, with_answer: bool) 
             break  # the beginning of the last question
     if answered is not None:
         return answered
-    if last < 0:
+    if not seen:
         raise ConfigError(f"--at: run {name!r} has not begun yet: resume it, or ask again")
-    raise ConfigError(f"--at: {at} is not allowed: run {name!r} has the iterations 0 (before the first) to {last}")
+    first = f"{min(seen)} (where it was forked from another run)" if min(seen) else "0 (before the first)"
+    raise ConfigError(f"--at: {at} is not allowed: run {name!r} has the iterations {first} to {max(seen)}")
 
 
 _OF_ANSWER: dict[str, Any] = {

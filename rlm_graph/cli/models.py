@@ -12,6 +12,7 @@ Windows and prices are those of the genai-prices data that is installed. With --
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -29,6 +30,9 @@ _NO_TEXT = re.compile(
     r"imagen|lyria|babbage|davinci|^ada"
 )
 """Names of models that do not answer a text with a text, or that no chat API has."""
+
+MIN_REASON_COLUMNS = 8
+"""Columns that the reason needs beside the others; where there are fewer, the figures have a line of their own."""
 
 _TITLES = ("model", "window", "in/Mtok", "out/Mtok", "use", "because")
 
@@ -64,7 +68,7 @@ def models(*, offline: bool, everything: bool, as_json: bool) -> int:
         everything: Of providers whose key is set, all models that have a price.
         as_json: Print a JSON object.
     """
-    screen, problems = Screen(), list[str]()
+    screen, columns, problems = Screen(), terminal_columns(), list[str]()
     choice, code = None, 0
     try:
         choice = choose_models(None, None, offline=offline)
@@ -79,8 +83,9 @@ def models(*, offline: bool, everything: bool, as_json: bool) -> int:
         write_json({**told, "notes": list(dict.fromkeys(notes)), "problems": list(dict.fromkeys(problems))})
         return code
     if choice is not None:
-        write_answer(f"ask would use {printable(str(choice))}\n")
-    write_answer(table(found, terminal_columns()))
+        chosen_here = f"ask would use {printable(str(choice))}"
+        write_answer(chosen_here if columns is None else textwrap.fill(chosen_here, columns, break_on_hyphens=False))
+    write_answer(table(found, columns))
     for note in dict.fromkeys(notes):
         screen.say(note)
     for problem in dict.fromkeys(problems):
@@ -93,16 +98,19 @@ def table(found: Sequence[Listed], columns: int | None) -> str:
 
     Args:
         found: The models.
-        columns: Of the terminal; None: it goes to a program, and nothing is cut off.
+        columns: Of the terminal, where a line that does not fit is broken in two, and each cut off; None: it goes to a
+            program, and nothing is.
     """
     rows = [_TITLES, *(_row(one) for one in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
+    is_beside = columns is None or sum(widths[:-1]) + 2 * len(widths) + MIN_REASON_COLUMNS <= columns
     lines = []
     for row in rows:
         name, *numbers = row[:4]
         cells = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(numbers, widths[1:4], strict=True))]
-        line = "  ".join([*cells, row[4].ljust(widths[4]), row[5]])
-        lines.append(cut(line.rstrip(), columns))
+        use = row[4].ljust(widths[4])
+        parts = [[*cells, use, row[5]]] if is_beside else [[row[0], row[5]], ["", *cells[1:], use]]
+        lines += [cut("  ".join(part).rstrip(), columns) for part in parts]
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from rich.syntax import Syntax
 from rich.text import Text
 
-from rlm_graph.cli.screen import Screen, money, printable
+from rlm_graph.cli.ending import Terminated
+from rlm_graph.cli.screen import Screen, barred, money, printable
 from rlm_graph.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,21 +89,25 @@ def ask_person(waits_for: Interruption, screen: Screen) -> dict[str, Any] | None
         except EOFError:
             screen.say("")
             return None
+        except (KeyboardInterrupt, Terminated):
+            screen.say("")  # what follows has a line of its own
+            raise
     return decisions
 
 
 def show(request: Request, screen: Screen) -> None:
     """Show a request: its text, and the code that it is about."""
-    screen.console.print(Text(printable(request["text"]), "bold"))
+    screen.say(request["text"], style="bold", at_words=True)
     for code in request.get("cells", []):
         show_code(code, screen)
 
 
 def show_code(code: str, screen: Screen) -> None:
     """Show code, highlighted where there are colours."""
-    syntax = Syntax(printable(code), "python", theme="ansi_dark", background_color="default", word_wrap=True)
-    for line in syntax.highlight(printable(code)).split("\n", allow_blank=True)[:-1]:
-        screen.console.print(Text.assemble(("\N{BOX DRAWINGS LIGHT VERTICAL} ", "dim"), line))
+    syntax = Syntax(printable(code), "python", theme="ansi_dark", background_color="default")
+    lines = syntax.highlight(printable(code)).split("\n", allow_blank=True)[:-1]
+    for line in barred(lines, screen.console):
+        screen.console.print(line)
 
 
 def _ask_cells(request: Request, screen: Screen) -> Any:

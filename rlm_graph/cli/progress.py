@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.text import Text
 
-from rlm_graph.cli.screen import Screen, counted, money
+from rlm_graph.cli.screen import Screen, barred, counted, money
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -70,7 +70,7 @@ class Progress:
         self._turn: _Turn | None = None
         self._iterations = 0
         self._sub_calls = 0
-        self._spent: dict[str, float | None] = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+        self._spent: dict[str, Any] = {"total_input_tokens": 0, "total_output_tokens": 0, "cost_usd": 0.0}
         self._live: Live | None = None
         self._spinner = Spinner("dots")
         self.totals(before or {})
@@ -116,7 +116,7 @@ class Progress:
         if self._turn is None:  # a run that goes on in the middle of an iteration
             self._turn = _Turn(event.iteration, time.monotonic(), doing="a cell runs")
         turn = self._turn
-        self._spent |= {name: detail[name] for name in self._spent if name in detail}
+        self._spent |= spent_by(event)
         if event.type == "code_generated":
             turn.cells = detail["cells"]
             turn.doing = "a cell runs" if turn.cells else "no code in the reply"
@@ -144,16 +144,11 @@ class Progress:
         """The run's own figures, after each of its steps."""
         self._iterations = state.get("iterations", 0)
         self._sub_calls = state.get("sub_calls", self._sub_calls)
-        if "requests" in state:
-            self._spent = {
-                "input_tokens": state["total_input_tokens"],
-                "output_tokens": state["total_output_tokens"],
-                "cost_usd": state["cost_usd"],
-            }
+        self._spent |= {name: state[name] for name in self._spent if name in state}
 
     def summary(self, how: str) -> str:
         """`answered in 3 iterations, 12 sub-calls, 45,310 tokens, $0.12, 8.2 s`; `how` is its beginning."""
-        tokens = int((self._spent["input_tokens"] or 0) + (self._spent["output_tokens"] or 0))
+        tokens = self._spent["total_input_tokens"] + self._spent["total_output_tokens"]
         parts = [f"{how} {counted(self._iterations, 'iteration')}"]
         parts += [
             counted(number, noun) for number, noun in ((self._sub_calls, "sub-call"), (tokens, "token")) if number
@@ -182,10 +177,9 @@ class Progress:
 
     def _show(self, title: str, text: str) -> None:
         """With --verbose, what was written, with a bar at its left."""
-        if not self._verbose:
-            return
-        bar = "\N{BOX DRAWINGS LIGHT VERTICAL} "
-        self._screen.say(f"{title}\n" + "\n".join(bar + line for line in text.rstrip().splitlines()))
+        if self._verbose:
+            lines = barred(text.rstrip().splitlines(), self._screen.console)
+            self._screen.console.print(Text("\n").join([Text(title), *lines]))
 
     def _show_output(self, event: RLMEvent) -> None:
         stdout, chars = event.detail["stdout"], event.detail["stdout_chars"]
@@ -198,7 +192,7 @@ class Progress:
 
     def _say(self, text: str) -> None:
         if not self._quiet:
-            self._screen.say(text, style="dim")
+            self._screen.say(text, style="dim", at_words=True)
 
     # The lines that change
 
@@ -212,7 +206,7 @@ class Progress:
             if turn.sub_calls:
                 running = turn.sub_calls - turn.sub_calls_done
                 doing.append(f"sub-calls: {turn.sub_calls_done:,} done, {running:,} running")
-        tokens = f"{self._spent['input_tokens']:,} tokens in, {self._spent['output_tokens']:,} out"
+        tokens = f"{self._spent['total_input_tokens']:,} tokens in, {self._spent['total_output_tokens']:,} out"
         spent = [tokens, *self._money(), duration(self.elapsed_s)]
         self._spinner.update(text=Text(" · ".join(doing), no_wrap=True, overflow="ellipsis"))
         return Group(self._spinner, Text("  " + " · ".join(spent), "dim", no_wrap=True, overflow="ellipsis"))
@@ -225,6 +219,12 @@ class Progress:
     def _money(self) -> list[str]:
         cost_usd = self._spent["cost_usd"]
         return [money(cost_usd)] if cost_usd else []  # not known, or nothing
+
+
+def spent_by(event: RLMEvent) -> dict[str, Any]:
+    """What a run had spent when something happened, by channels of its state; empty if the event does not say."""
+    names = {"total_input_tokens": "input_tokens", "total_output_tokens": "output_tokens", "cost_usd": "cost_usd"}
+    return {channel: event.detail[name] for channel, name in names.items() if name in event.detail}
 
 
 def _last_line(error: str) -> str:

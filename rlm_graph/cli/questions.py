@@ -78,6 +78,8 @@ class Questions:
 
     def __init__(self, name: str) -> None:
         self._shown = "standard input" if name == "-" else name
+        if name == "-" and sys.stdin is None:
+            raise ConfigError("the questions cannot be read: there is no standard input")
         self._stack = ExitStack()
         self._file: IO[bytes]
         try:

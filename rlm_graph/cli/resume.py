@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,10 @@ from rlm_graph.cli.ending import WayOn
 from rlm_graph.cli.model_choice import choose_again
 from rlm_graph.cli.run_names import FINISHED
 from rlm_graph.cli.screen import Output, Screen, counted
+from rlm_graph.cli.settings import as_words
 from rlm_graph.cli.storage import Storage
-from rlm_graph.context import ContextRef
 from rlm_graph.context.ref import is_sha256
-from rlm_graph.errors import ConfigError, REPLExecutionError
+from rlm_graph.errors import ConfigError, ContextError, REPLExecutionError
 from rlm_graph.repl.snapshot_store import SnapshotStore
 
 if TYPE_CHECKING:
@@ -59,15 +60,15 @@ def resume(
     with screen.logs(logging.INFO if output.verbose else logging.WARNING), Storage(store, database) as storage:
         found = storage.find(name)
         storage.refuse_busy(name)
-        beginning = Beginning.from_options(name, found.options)
-        config = rlm_graph.RLMConfig(**{**beginning.settings, **settings})
-        choice = choose_again(beginning.models, model, sub_model, offline=offline)
-        beginning = replace(beginning, models=choice, settings=config.model_dump())
+        begun = Beginning.from_options(name, found.options)
+        config = rlm_graph.RLMConfig(**{**begun.settings, **settings})
+        choice = choose_again(begun.models, model, sub_model, offline=offline)
+        beginning = replace(begun, models=choice, settings=config.model_dump())
 
         from rlm_graph.cli.carrying import Run  # LangGraph, from here on
         from rlm_graph.cli.telling import tell_result
 
-        before = storage.values(name) or {}
+        before = storage.state(name)
         run = Run(name, found.named, beginning, config, storage, screen, output, way_on, decided or None, before)
         way_on.lead_to(name, storage.words)
         is_begun = before.get("query", beginning.question) == beginning.question  # or it is a fork without its question
@@ -75,9 +76,13 @@ def resume(
         if decided and (is_finished or found.status != "waiting"):
             raise ConfigError(f"--answer, --approve, --reject: run {name!r} waits for nobody")
         if is_finished and not is_raised(before, config):
-            return tell_result(run, before, 0.0)
+            if unused := _as_words(model, sub_model, settings, offline=offline):
+                why = _why_over(name, before, [*storage.words, *unused])
+                screen.problem("warning", f"{shlex.join(unused)} changes nothing: {why}")
+            as_it_was = replace(run, beginning=begun, config=rlm_graph.RLMConfig(**begun.settings))
+            return tell_result(as_it_was, before, 0.0)
         screen.say(f"model: {choice}")
-        check_storage(storage, name, {"context": storage.contexts.open(beginning.context).to_state(), **before})
+        check_storage(run, name)
         rlm = run.graph()
         if not output.quiet:
             screen.say(_where(before), style="dim")
@@ -97,6 +102,21 @@ def _where(before: Mapping[str, Any]) -> str:
     return f"after {', '.join(done)}"
 
 
+def _as_words(model: str | None, sub_model: str | None, settings: Mapping[str, Any], *, offline: bool) -> list[str]:
+    """What the command line says about how to go on."""
+    words = ["--offline"] if offline else []
+    for option, name in (("--model", model), ("--sub-model", sub_model)):
+        words += [] if name is None else [option, name]
+    return [*words, *as_words(settings)]
+
+
+def _why_over(name: str, before: Mapping[str, Any], words: Sequence[str]) -> str:
+    """Why a run does not go on, and what does; `words`: the options that another run would take."""
+    if before["status"] != "complete":
+        return f"{before['exhausted'] or 'max_iterations'} ran out, and is not raised"
+    return f"run {name!r} has its answer; another way: {shlex.join(['rlm-graph', 'fork', name, '--at', 'N', *words])}"
+
+
 def is_raised(before: Mapping[str, Any], config: Any) -> bool:
     """Whether the limit that a run has come to is higher now."""
     if before["status"] == "complete":
@@ -108,21 +128,38 @@ def is_raised(before: Mapping[str, Any], config: Any) -> bool:
     return bool(limit > before["exhausted_at"] or (not limit and ran_out in _UNLIMITED_AT_ZERO))
 
 
-def check_storage(storage: Storage, name: str, state: Mapping[str, Any]) -> None:
-    """See that the context and the REPL's variables of a run's state are there, before anything is asked.
+def check_storage(run: Run, name: str) -> None:
+    """See that the context and the REPL's variables of a run's last state are there, before anything is asked.
+
+    Args:
+        run: What goes on from that state.
+        name: The run that the state is of.
 
     Raises:
         ContextError: the context, or a part of it, is gone or corrupt.
-        REPLExecutionError: the variables are gone.
+        REPLExecutionError: the variables are.
     """
-    contexts, snapshot = storage.contexts, snapshot_of(state)
-    contexts.local_manifest(contexts.open(ContextRef.from_state(state["context"]).sha256))
-    if snapshot is not None and not SnapshotStore(contexts.files).has(snapshot):
+    contexts, snapshot = run.storage.contexts, snapshot_of(run.before)
+    try:
+        contexts.local_manifest(contexts.open(run.beginning.context))
+    except ContextError as error:
+        sources = shlex.join(run.beginning.sources)
+        again = f" (ask something about {sources}, and it is there again)" if sources else ""
+        raise type(error)(f"{error}{again}") from error
+    if snapshot is None:
+        return
+    snapshots = SnapshotStore(contexts.files)
+    variables = f"the REPL's variables after iteration {run.before['iterations']} of run {name!r}"
+    way_on = f"from an earlier iteration on: rlm-graph fork {name} --at N"
+    if not snapshots.has(snapshot):
         raise REPLExecutionError(
-            f"the REPL's variables after iteration {state['iterations']} of run {name!r} are gone: {contexts.root} has "
-            f"no snapshot {snapshot}; is it the store that the run was begun with? From an earlier iteration: "
-            f"rlm-graph fork {name} --at N"
+            f"{variables} are gone: {contexts.root} has no snapshot {snapshot}; is it the store that the run was begun "
+            f"with? If so, {way_on}"
         )
+    try:
+        snapshots.check(snapshot)
+    except REPLExecutionError as error:
+        raise REPLExecutionError(f"{variables} cannot be used: {error} ({way_on})") from error
 
 
 def snapshot_of(state: Mapping[str, Any]) -> str | None:
@@ -133,9 +170,10 @@ def snapshot_of(state: Mapping[str, Any]) -> str | None:
 
 async def go_back(run: Run, rlm: RLMGraph) -> None:
     """Back to before the last question, with all that was spent since."""
-    async for state in rlm.aget_state_history(run.thread):
-        if state.next == ("generate_code",) and not state.values["last_question"]:
-            break
-    spent = {name: run.before[name] for name in _SPENT if name in run.before}
-    update = {**spent, "exhausted": None, "exhausted_at": 0.0}
-    await rlm.aupdate_state(state.config, update, as_node="truncate_observation")
+    with run.storage.clear_errors():
+        async for state in rlm.aget_state_history(run.thread):
+            if state.next == ("generate_code",) and not state.values["last_question"]:
+                break
+        spent = {name: run.before[name] for name in _SPENT if name in run.before}
+        update = {**spent, "exhausted": None, "exhausted_at": 0.0}
+        await rlm.aupdate_state(state.config, update, as_node="truncate_observation")

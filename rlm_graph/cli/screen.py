@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,9 @@ from rich.text import Text
 from rlm_graph.errors import ConfigError
 
 REFRESHES_PER_S = 8
+
+BAR = "\N{BOX DRAWINGS LIGHT VERTICAL} "
+"""Stands at the left of what models and their code wrote."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -61,9 +64,16 @@ class Screen:
         """Whether a person may be looking at stderr, on something that can move its cursor."""
         return self.console.is_terminal and not self.console.is_dumb_terminal
 
-    def say(self, text: str, *, style: str = "") -> None:
-        """Write to stderr."""
-        self.console.print(Text(printable(text), style))
+    def say(self, text: str, *, style: str = "", at_words: bool = False) -> None:
+        """Write to stderr.
+
+        Args:
+            text: What is written.
+            style: Rich's.
+            at_words: On a terminal that is too narrow, break it between words. A command that is to be copied must not
+                be broken, but by the terminal itself.
+        """
+        self.console.print(Text(printable(text), style), soft_wrap=not (at_words and self.console.is_terminal))
 
     def live(self, shown: Callable[[], RenderableType]) -> Live:
         """Begin to show, below what is said, what changes; it is gone when that is stopped."""
@@ -114,7 +124,13 @@ def _log_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def write_answer(text: str) -> None:
-    """Write to stdout: the text as it is, and one newline if it does not end in one."""
+    """Write to stdout: the text, and one newline if it does not end in one.
+
+    A terminal does not obey what stands in it: a model wrote it, or a document that the model read. Elsewhere it goes
+    as it is.
+    """
+    if sys.stdout is not None and sys.stdout.isatty():
+        text = printable(text)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without the answer's letters still shows it
     print(text, end="" if text.endswith("\n") else "\n", flush=True)
@@ -136,8 +152,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def money(usd: float) -> str:
-    """`$1.23`, `$0.0123`."""
-    return f"${usd:,.2f}" if usd >= 0.1 else f"${usd:.4f}"
+    """`$1.23`, `$0.0123`, `$0.00`."""
+    return f"${usd:,.2f}" if usd >= 0.1 or not usd else f"${usd:.4f}"
 
 
 def size(number: int) -> str:
@@ -153,6 +169,16 @@ def size(number: int) -> str:
 def cut(text: str, columns: int | None) -> str:
     """Text of at most so many characters, with a mark where it was cut; None: all of it."""
     return text if columns is None or len(text) <= columns else text[: columns - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def barred(lines: Iterable[Text | str], console: Console, *, bar: str = BAR) -> Iterator[Text]:
+    """Lines with a bar at their left, wrapped behind it on a terminal."""
+    left = console.width - len(bar)
+    for line in lines:
+        text = Text(printable(line)) if isinstance(line, str) else line
+        is_wide = console.is_terminal and text.cell_len > left
+        for part in text.wrap(console, left, overflow="fold") if is_wide else [text]:
+            yield Text.assemble((bar, "dim"), part)
 
 
 def terminal_columns() -> int | None:

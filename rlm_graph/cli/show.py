@@ -17,7 +17,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from rlm_graph.cli.progress import duration
-from rlm_graph.cli.screen import counted, cut, money, printable, terminal, write_answer
+from rlm_graph.cli.screen import BAR, barred, counted, cut, money, printable, terminal, write_answer
 from rlm_graph.cli.storage import Storage
 from rlm_graph.cli.stories import reader_of, turns_at
 
@@ -30,7 +30,6 @@ PRINTED_CHARS = 600
 ANSWER_CHARS = 2000
 """What is shown without --full."""
 
-_BAR = "\N{BOX DRAWINGS LIGHT VERTICAL} "
 _COLOURS = {"complete": "green", "running": "cyan", "failed": "red", "no_answer": "red"}
 
 
@@ -188,15 +187,9 @@ class _Page:
     def _label(self, text: str) -> None:
         self._print(Text(printable(text), "dim"))
 
-    def _barred(self, lines: Iterable[Text | str], *, indent: str = _BAR) -> None:
-        """Lines with a bar at their left, wrapped behind it on a terminal."""
-        for line in lines:
-            text = Text(printable(line)) if isinstance(line, str) else line
-            parts = [text]
-            if self._columns is not None and len(text) > self._columns - len(indent):
-                parts = list(text.wrap(self._console, self._columns - len(indent), overflow="fold"))
-            for part in parts:
-                self._console.print(Text.assemble((indent, "dim"), part))
+    def _barred(self, lines: Iterable[Text | str], *, indent: str = BAR) -> None:
+        for line in barred(lines, self._console, bar=indent):
+            self._console.print(line)
 
     def _short(self, text: str, chars: int) -> str:
         text = printable(text)

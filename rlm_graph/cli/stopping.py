@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a run goes on: the first lets it come to a safe point, the second ends it at once."""
+"""Ctrl-C, SIGTERM and SIGHUP while a run goes on: the first lets it come to a safe point, a second ends it at once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import NoReturn, Self
 
 from langgraph.runtime import RunControl
 
-from rlm_graph.cli.ending import Terminated
+from rlm_graph.cli.ending import Terminated, drop_output
 from rlm_graph.cli.screen import Screen
 
-_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 class Stopping:
@@ -44,11 +44,14 @@ class Stopping:
 
     def raise_signal(self) -> NoReturn:
         """Raise what the signal would have raised at once, now that the run has stopped."""
-        raise Terminated if self._signal == signal.SIGTERM else KeyboardInterrupt
+        if self._signal is None or self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise Terminated(self._signal)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         is_first, self._signal = self._signal is None, number
         if not is_first:
             self.raise_signal()
         self.control.request_drain(_NAMES[signal.Signals(number)])
+        drop_output()  # what the run has to say must not fail with the terminal that was closed
         self._screen.say("stopping at a safe point (again to stop at once)")

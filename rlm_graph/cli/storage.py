@@ -21,6 +21,7 @@ from rlm_graph.context import ContextStore
 from rlm_graph.context.home import Home
 from rlm_graph.errors import ConfigError, JournalError
 from rlm_graph.journal import Journal
+from rlm_graph.journal.database import sqlite_advice
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -108,10 +109,10 @@ class Storage:
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> JournalError:
-        reason = " ".join(str(error).split())
+        reason, advice = " ".join(str(error).split()), sqlite_advice(error)
         return JournalError(
-            f"the checkpoints in {_without_password(self.home.checkpoints)} cannot be used: {reason}; "
-            f"what was answered before is in the journal and is not paid for again"
+            f"the checkpoints in {_without_password(self.home.checkpoints)} cannot be used: {reason}"
+            f"{f'; {advice}' if advice else ''}; what was answered before is in the journal"
         )
 
     def begin(self, run: str, beginning: Beginning, *, named: bool, snapshot: str | None = None) -> bool:
@@ -203,6 +204,21 @@ class Storage:
         with self.clear_errors():
             found = run_blocking(self.checkpoints.aget_tuple({"configurable": {"thread_id": run}}))
         return None if found is None else dict(found.checkpoint["channel_values"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """As `values`, for who goes on from there; empty where the run has not begun.
+
+        Raises:
+            JournalError: it has begun, and its checkpoints are gone.
+        """
+        values = self.values(run) or {}
+        if not values and self.paid(run).get("iterations"):
+            raise JournalError(
+                f"the checkpoints of run {run!r} are gone: there are none in "
+                f"{_without_password(self.home.checkpoints)}, and from its beginning everything would be paid for "
+                f"again; put them back (another RLM_GRAPH_HOME? a backup?), or rm the run and ask anew"
+            )
+        return values
 
 
 def _make_private(path: Path) -> None:

@@ -292,7 +292,9 @@ class _Found:
         except ValueError as error:
             raise ContextNotFoundError(f"{_shown(uri)}: {error}") from error
         # Backends raise what their clients raise (credentials, time-outs, proxies), of types that are not
-        # known here.
+        # known here; some connect as soon as they are made.
+        except Exception as error:
+            raise _unreadable(uri, error) from error
         try:
             single = not glob.has_magic(root) and fs.isfile(root)
             if single:
@@ -302,7 +304,7 @@ class _Found:
             else:
                 found = fs.find(root, detail=True)
         except Exception as error:
-            raise ContextUnreadableError(f"{_shown(uri)} cannot be read: {type(error).__name__}: {error}") from error
+            raise _unreadable(uri, error) from error
         sizes = {path: info.get("size") for path, info in sorted(found.items()) if info["type"] == "file"}
         if not sizes:
             raise ContextNotFoundError(f"{_shown(uri)}: no file there")
@@ -382,6 +384,10 @@ def _special(mode: int) -> str:
     if stat.S_ISFIFO(mode):
         return "a pipe"
     return "a socket" if stat.S_ISSOCK(mode) else "a device"
+
+
+def _unreadable(uri: str, error: Exception) -> ContextUnreadableError:
+    return ContextUnreadableError(f"{_shown(uri)} cannot be read: {type(error).__name__}: {error}")
 
 
 def _no_such(source: str | Path, path: Path, error: OSError | ValueError) -> Exception:

@@ -68,7 +68,8 @@ class LocalFiles(Files):
     @override
     def write(self, folder: Folder, data: bytes, *, at_once: bool = True) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
-        if not self.keep(self.path(folder, sha256), len(data)):
+        path = self.path(folder, sha256)
+        if not (self.is_whole(path) and self.keep(path, len(data))):
             with Sink(self) as sink:
                 sink.write(data)
                 sink.commit(folder, at_once=at_once)
@@ -81,6 +82,14 @@ class LocalFiles(Files):
                 return False
             with self.lock(fcntl.LOCK_SH):
                 return self.renewed(path, length)
+
+    def is_whole(self, path: str) -> bool:
+        """Tell whether a file is there with the content that its name promises: a damaged one must not be kept."""
+        try:
+            with Path(path).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == Path(path).name
+        except OSError:  # it is not there, or the disk has lost it
+            return False
 
     def renewed(self, path: str, length: int) -> bool:
         """Renew a file, as `keep` does, for somebody who holds the lock."""
@@ -207,7 +216,7 @@ class Sink:
             os.fsync(self._file.fileno())
 
     def commit(self, folder: Folder, *, at_once: bool = True) -> str:
-        """Move the file to its name, unless the same content is there already; a blob of a wrong length is replaced.
+        """Move the file to its name, unless the same content is there already; one that was damaged is replaced.
 
         Args:
             folder: Where.
@@ -215,7 +224,7 @@ class Sink:
         """
         sha256 = self.digest.hexdigest()
         target = Path(self._files.path(folder, sha256))
-        if self._files.keep(str(target), self.length):
+        if self._files.is_whole(str(target)) and self._files.keep(str(target), self.length):
             return sha256
         with self._files.clear_errors("written"):
             if at_once:

@@ -55,11 +55,11 @@ _POSTGRES_SETTINGS = "SET lock_timeout = '10s'; SET idle_in_transaction_session_
 _OTHER_TABLES = "its tables are not those that its version has: move them away, or name another journal"
 _SQLITE_ADVICE = {
     "SQLITE_BUSY": "another program keeps it locked: end that program (a backup? a database browser?)",
-    "SQLITE_READONLY": "let this user write the file and its folder, or name another journal",
-    "SQLITE_CANTOPEN": "it must be a file that this user can write, in a folder likewise; or name another journal",
+    "SQLITE_READONLY": "let this user write the file and its folder, or name another place",
+    "SQLITE_CANTOPEN": "it must be a file that this user can write, in a folder likewise; or name another place",
     "SQLITE_FULL": "make room on the disk",
     "SQLITE_IOERR": "see to the disk",
-    "SQLITE_NOTADB": "the file is no SQLite database: move it away, or name another journal",
+    "SQLITE_NOTADB": "the file is no SQLite database: move it away, or name another place",
     "SQLITE_ERROR": _OTHER_TABLES,
     "SQLITE_CORRUPT": "the file is damaged: move it away, or restore it from a backup",
 }
@@ -200,8 +200,13 @@ class Database:
             has_answered = (getattr(error.orig, "sqlstate", None) or "").startswith("42")  # no such table or column
             advice = _OTHER_TABLES if has_answered else "is the server running, and the URL right?"
         else:
-            advice = _SQLITE_ADVICE.get("_".join(getattr(error.orig, "sqlite_errorname", "").split("_")[:2]), "")
+            advice = sqlite_advice(error.orig)
         return JournalError(f"the journal {self.name} cannot be used: {words}" + (f"; {advice}" if advice else ""))
+
+
+def sqlite_advice(error: BaseException | None) -> str:
+    """What to do about an error of SQLite's; empty where that is not known."""
+    return _SQLITE_ADVICE.get("_".join(getattr(error, "sqlite_errorname", "").split("_")[:2]), "")
 
 
 def _sqlite_path(where: str | Path) -> Path | None:

@@ -116,6 +116,14 @@ class SnapshotStore:
         found, root = _split(self._body(snapshot))
         return Snapshot(root, found.packs, self._read_pack)
 
+    def check(self, snapshot: str) -> None:
+        """See that a snapshot can be opened, and that its packs are there; their contents are compared when read."""
+        packs = [self._files.path("blobs", pack) for pack in self.open(snapshot).packs]
+        with self._clear_errors("read"):
+            for path, found in zip(packs, self._files.each(self._files.find, packs), strict=True):
+                if found is None:
+                    raise REPLExecutionError(_gone(path))
+
     def belongs(self, snapshot: str, context: str) -> bool:
         """Whether a snapshot is here, of a REPL over that context."""
         return self.has(snapshot) and self._body(snapshot)[:HASH_BYTES].hex() == context
@@ -142,9 +150,7 @@ class SnapshotStore:
             try:
                 data = self._files.read(path)
             except FileNotFoundError as error:
-                raise REPLExecutionError(
-                    f"the REPL's snapshot is gone: there is no {path}; go on from an earlier checkpoint"
-                ) from error
+                raise REPLExecutionError(_gone(path)) from error
         _compare(data, sha256, path)
         return data
 
@@ -217,6 +223,10 @@ def _split(body: bytes) -> tuple[Needs, bytes]:
         return Needs("", []), b""
     packs = [body[at : at + HASH_BYTES].hex() for at in range(start, end, HASH_BYTES)]
     return Needs(body[:HASH_BYTES].hex(), packs), body[end:]
+
+
+def _gone(path: str) -> str:
+    return f"the REPL's snapshot is gone: there is no {path}; go on from an earlier checkpoint"
 
 
 def _compare(data: bytes, sha256: str, name: str) -> None:
