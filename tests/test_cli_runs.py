@@ -151,6 +151,7 @@ def test_a_terminal_that_is_closed_stops_the_run(cli: Cli, play: Play, text: str
     terminal = Terminal(*ASK, text, "--run", "r", "--max-concurrency", "3")
     wait_until(lambda: server.count("sub") == 3)
     terminal.close()
+    time.sleep(0.3)  # in which it is written to, and nothing fails by that
     terminal.process.send_signal(signal.SIGHUP)
     assert terminal.process.communicate(timeout=10) == (b"", None)
     assert terminal.process.returncode == 129

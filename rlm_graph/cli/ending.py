@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import UnsupportedOperation
 from types import FrameType
@@ -174,7 +174,8 @@ def drop_output() -> None:
         if stream is None:
             continue
         try:
-            stream.flush()
+            with suppress(RuntimeError):  # a signal came while it was being written to
+                stream.flush()
             os.write(stream.fileno(), b"")  # a terminal that was closed refuses even that
         except UnsupportedOperation:  # no file is behind it
             continue

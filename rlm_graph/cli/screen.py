@@ -13,12 +13,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from rlm_graph.cli.ending import drop_output
 from rlm_graph.errors import ConfigError
 
 REFRESHES_PER_S = 8
@@ -27,6 +28,44 @@ BAR = "\N{BOX DRAWINGS LIGHT VERTICAL} "
 """Stands at the left of what models and their code wrote."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class _Stderr:
+    """stderr, whatever it is at the moment. What it takes no more is not told, and everything else goes on.
+
+    A terminal was closed, or a disk is full; that nobody reads a pipe any more ends a command, as for stdout.
+    """
+
+    _nowhere = io.StringIO()
+
+    @property
+    def _stream(self) -> TextIO:
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr) or self._nowhere
+
+    def write(self, text: str) -> int:
+        """As of a text file."""
+        with self._forgiving():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As of a text file."""
+        with self._forgiving():
+            self._stream.flush()
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except OSError:
+            drop_output()
+        except RuntimeError:  # a signal's handler writes in the middle of something that is being written
+            pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Console(Console):
@@ -57,7 +96,8 @@ class Screen:
     """Where a command writes."""
 
     def __init__(self) -> None:
-        self.console = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        stderr = cast(TextIO, _Stderr())
+        self.console = _Console(file=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     @property
     def is_terminal(self) -> bool:
