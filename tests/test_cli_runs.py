@@ -148,7 +148,11 @@ def test_a_killed_run_goes_on(cli: Cli, play: Play, text: str) -> None:
 def test_a_terminal_that_is_closed_stops_the_run(cli: Cli, play: Play, text: str) -> None:
     """As SIGTERM does (a shell sends SIGHUP): at a safe point; that nobody can read what it says is no error."""
     server = play(turns(PARTS, TOLD), slow(after=0))
-    terminal = Terminal(*ASK, text, "--run", "r", "--max-concurrency", "3")
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a nohup around the tests would be the command's, too
+    try:
+        terminal = Terminal(*ASK, text, "--run", "r", "--max-concurrency", "3")
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     wait_until(lambda: server.count("sub") == 3)
     terminal.close()
     time.sleep(0.3)  # in which it is written to, and nothing fails by that
